@@ -1,0 +1,1 @@
+"""Where faces are: detection, tracks, laying patches into frames."""

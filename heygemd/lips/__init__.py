@@ -1,0 +1,1 @@
+"""Lip models behind one contract."""

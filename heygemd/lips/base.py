@@ -1,0 +1,86 @@
+"""What the renderer asks of a lip model. A new model is one new file or folder beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeAlias
+
+from heygemd.records import FaceTrack, Frames, Patch, Timeline, VideoInfo, Waveform
+
+Voice: TypeAlias = Any
+"""What one model wants of the sound; each model's own type, made by ``hear``."""
+
+Plan: TypeAlias = Any
+"""What one model knows of one clip; each model's own type, made by ``study``."""
+
+
+class ClipReader(Protocol):
+    """One clip, readable more than once."""
+
+    info: VideoInfo
+    timeline: Timeline
+
+    def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Frames]]:
+        """Yield ``(index, (1, H, W, 3) frame)`` for the source frames asked for.
+
+        Args:
+            indices: source frame numbers in rising order.
+
+        Raises:
+            MediaError: the clip cannot be read.
+        """
+        ...
+
+
+class LipModel(Protocol):
+    """Moves lips. Keeps nothing between clips; what it learned of a clip is a value.
+
+    Attributes:
+        name: as in ``model.name``.
+        sha256: of the weights, empty where there are none.
+        device: where it runs, e.g. ``cuda:0``.
+        wants_points: True when it needs a track with the 478 points.
+    """
+
+    name: str
+    sha256: str
+    device: str
+    wants_points: bool
+
+    def hear(self, sound: Waveform) -> Voice:
+        """Once per job: what the model wants of the sound.
+
+        Args:
+            sound: 16 kHz mono.
+        """
+        ...
+
+    def study(self, clip: ClipReader, track: FaceTrack, voice: Voice) -> Plan:
+        """Once per clip: decide what every output frame will look like.
+
+        Args:
+            clip: gives source frames, and the timeline from source to output.
+            track: rows are source frames.
+            voice: from ``hear``.
+
+        Raises:
+            ClipError: this clip cannot be done, and why.
+        """
+        ...
+
+    def speak(self, frames: Frames, plan: Plan, span: range) -> list[Patch | None]:
+        """Once per batch: the patch of each frame.
+
+        Args:
+            frames: (N, H, W, 3) uint8 BGR, the source frames behind output frames ``span``.
+            plan: from ``study``.
+            span: N consecutive output frame numbers.
+
+        Returns:
+            One patch per frame; None where the frame passes through untouched.
+
+        Raises:
+            OutOfMemoryError: even the smallest batch does not fit.
+            GpuLostError: a CUDA fault other than out-of-memory.
+        """
+        ...

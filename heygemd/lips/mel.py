@@ -1,0 +1,66 @@
+"""The log-mel spectrogram that Wav2Lip published and that all lip models here listen to."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import librosa
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from heygemd.records import Waveform
+
+# Wav2Lip's hparams.py (Prajwal et al., ACM MM 2020).
+RATE_HZ = 16_000
+N_FFT = 800
+HOP = 200
+N_MELS = 80
+COLUMNS_PER_S = RATE_HZ // HOP  # 80
+SILENCE = -4.0  # what digital silence becomes, and the floor of every value
+_PRE_EMPHASIS = 0.97
+
+
+@cache
+def _filters() -> torch.Tensor:
+    """(80, 401) float64 Slaney mel filters, 55 to 7600 Hz."""
+    bank = librosa.filters.mel(
+        sr=RATE_HZ, n_fft=N_FFT, n_mels=N_MELS, fmin=55.0, fmax=7600.0, dtype=np.float64
+    )
+    return torch.from_numpy(bank)
+
+
+def log_mel(sound: Waveform) -> NDArray[np.float32]:
+    """One column for every 1/80 s.
+
+    Args:
+        sound: 16 kHz mono.
+
+    Returns:
+        (80, 1 + floor(N / 200)) float32 in [-4, 4], low frequencies first.
+
+    Raises:
+        ValueError: another rate, or values that are not finite.
+    """
+    if sound.rate_hz != RATE_HZ:
+        raise ValueError(f"sound at {sound.rate_hz} Hz, want {RATE_HZ}")
+    if not np.isfinite(sound.samples).all():
+        raise ValueError("sound holds values that are not finite")
+    samples = sound.samples.astype(np.float64)
+    if len(samples) <= N_FFT // 2:  # reflection needs more samples than it mirrors
+        samples = np.pad(samples, (0, N_FFT // 2 + 1 - len(samples)))
+    emphasised = torch.from_numpy(
+        np.append(samples[:1], samples[1:] - _PRE_EMPHASIS * samples[:-1])
+    )
+    # torch's stft, not librosa's: the same numbers without numba's compile at first use.
+    spectrum = torch.stft(
+        emphasised,
+        N_FFT,
+        HOP,
+        window=torch.hann_window(N_FFT, dtype=torch.float64),
+        pad_mode="reflect",
+        return_complex=True,
+    ).abs()
+    level_db = 20.0 * torch.log10(torch.clamp(_filters() @ spectrum, min=1e-5)) - 20.0
+    scaled = torch.clamp(8.0 * (level_db + 100.0) / 100.0 - 4.0, -4.0, 4.0)
+    return scaled.to(torch.float32).numpy()

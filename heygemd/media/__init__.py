@@ -1,0 +1,1 @@
+"""The only door to ffmpeg: probe, decode, encode, sound."""

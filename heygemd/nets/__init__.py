@@ -1,0 +1,1 @@
+"""Networks: nn.Modules only, written from the published descriptions."""

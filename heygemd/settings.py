@@ -1,0 +1,279 @@
+"""Settings: a TOML file, then the environment, then ``--set``; strict, documented, immutable."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from heygemd.errors import ConfigError, JobOptionsError
+from heygemd.records import FaceChoice, LengthPolicy, RenderOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pydantic_settings import PydanticBaseSettingsSource
+
+ENV_PREFIX = "HEYGEMD_"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Folders(_Section):
+    """Where jobs come from, where they are worked on, where results go."""
+
+    inbox: Path = Field(Path("spool/inbox"), description="users drop job folders here")
+    outbox: Path = Field(Path("spool/outbox"), description="finished mp4s and logs appear here")
+    work: Path = Field(
+        Path("spool/work"), description="the daemon's own; a local disk, not a share"
+    )
+
+
+class Intake(_Section):
+    """When a dropped folder counts as complete."""
+
+    settle_s: float = Field(
+        10.0, ge=0.0, description="a job folder must stay unchanged this long; 60 for slow shares"
+    )
+    rescan_s: float = Field(
+        30.0, gt=0.0, description="look at the inbox at least this often; file events only hurry it"
+    )
+    watch: Literal["auto", "events", "poll"] = Field(
+        "auto", description="auto polls where the file system sends no events (SMB, NFS)"
+    )
+    marker: bool = Field(
+        default=False, description="true: a job starts only when it holds a file named .ready"
+    )
+
+
+class Model(_Section):
+    """The lip model that stays loaded."""
+
+    name: Literal["warp", "wav2lip", "passthrough"] = Field(
+        "warp", description="warp is built in; wav2lip wants a checkpoint of yours in model.path"
+    )
+    path: Path | None = Field(None, description="the checkpoint, for models that need one")
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description='auto takes the first GPU, else the CPU; or "cpu", "cuda", "cuda:1"',
+    )
+    batch: int = Field(16, ge=1, le=256, description="frames per step; halved when memory is short")
+    compat: Literal["none", "wav2lip"] = Field(
+        "none",
+        description='"wav2lip" reproduces the published pipeline bit for bit, hard edges too',
+    )
+
+
+class Faces(_Section):
+    """Who is looked for, and how."""
+
+    detector: Literal["mediapipe", "s3fd"] = Field(
+        "mediapipe", description="s3fd gives Wav2Lip's own boxes and wants weights in model_path"
+    )
+    model_path: Path | None = Field(
+        None, description="the detector's weights; mediapipe finds its own"
+    )
+    workers: int = Field(
+        0, ge=0, le=64, description="detector threads; 0 takes one per core, up to 8"
+    )
+    choice: FaceChoice = Field(
+        "largest", description="whom to follow: largest, left, right, centre"
+    )
+    min_coverage: float = Field(
+        0.3, ge=0.0, le=1.0, description="a clip that shows a face in fewer frames fails"
+    )
+
+
+class Sync(_Section):
+    """How sound and picture are brought together."""
+
+    length: LengthPolicy = Field(
+        "pingpong",
+        description="clip shorter than sound: pingpong, loop, freeze, error; trim cuts the sound",
+    )
+    offset_ms: float = Field(
+        0.0, ge=-500.0, le=500.0, description="moves the lips against the sound; positive is later"
+    )
+
+
+class Encode(_Section):
+    """How mp4s are written."""
+
+    codec: Literal["auto", "libx264", "h264_nvenc", "libx265", "hevc_nvenc", "libsvtav1"] = Field(
+        "auto", description="auto tries h264_nvenc with a real encode, else libx264"
+    )
+    quality: int = Field(18, ge=0, le=51, description="crf or cq; lower is better and larger")
+    preset: str = Field("", description="the encoder's own word; empty takes a balanced one")
+    audio_bit_rate: int = Field(
+        192_000, ge=32_000, description="bits a second, where the sound cannot be copied"
+    )
+    comment: str = Field(
+        "Lip movements in this video were synthesised by heygemd.",
+        description="written into every mp4; empty writes none",
+    )
+
+
+class Media(_Section):
+    """The door to ffmpeg, and what is too much."""
+
+    ffmpeg: Path | None = Field(None, description="another ffmpeg than the built-in one")
+    max_pixels: int = Field(8192 * 4608, ge=1, description="pixels in a frame")
+    max_duration_s: float = Field(4 * 3600.0, gt=0.0, description="length of a clip or a sound")
+
+
+class Log(_Section):
+    """The daemon's own log, on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level")
+    style: Literal["json", "console"] = Field("json", description="console is for people")
+
+
+class Settings(BaseSettings):
+    """All settings, by section."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    folders: Folders = Folders()
+    intake: Intake = Intake()
+    model: Model = Model()
+    faces: Faces = Faces()
+    sync: Sync = Sync()
+    encode: Encode = Encode()
+    media: Media = Media()
+    log: Log = Log()
+
+
+def render_options(settings: Settings) -> RenderOptions:
+    """The defaults that a job.toml is laid over."""
+    return RenderOptions(
+        length=settings.sync.length,
+        face=settings.faces.choice,
+        min_coverage=settings.faces.min_coverage,
+        sync_offset_ms=settings.sync.offset_ms,
+    )
+
+
+class JobFile(_Section):
+    """What a job.toml may say; a key that is left out takes the setting's value."""
+
+    priority: int = Field(0, ge=-100, le=100)
+    length: LengthPolicy | None = None
+    face: FaceChoice | None = None
+    min_coverage: float | None = Field(None, ge=0.0, le=1.0)
+    sync_offset_ms: float | None = Field(None, ge=-500.0, le=500.0)
+
+    def over(self, defaults: RenderOptions) -> RenderOptions:
+        """These choices laid over the settings' defaults."""
+        chosen = {key: value for key, value in self if key != "priority" and value is not None}
+        return RenderOptions(
+            **{name: chosen.get(name, getattr(defaults, name)) for name in _OPTION_NAMES}
+        )
+
+
+_OPTION_NAMES = ("length", "face", "min_coverage", "sync_offset_ms")
+
+
+def load(path: Path | None = None, *, overrides: Sequence[str] = (), env: bool = True) -> Settings:
+    """Read the settings: ``overrides`` beat the environment, which beats the file.
+
+    Args:
+        path: a TOML file; none means defaults and the environment alone.
+        overrides: ``section.key=value`` words.
+        env: False leaves the environment out, for tests.
+
+    Raises:
+        ConfigError: unreadable, unknown key, bad value; names the key and the nearest known one.
+    """
+    if path is not None and not path.is_file():
+        raise ConfigError(f"no settings file at {path}; config.example.toml shows what it may hold")
+
+    class _Sourced(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del dotenv_settings, file_secret_settings
+            file = TomlConfigSettingsSource(settings_cls, toml_file=path)
+            return (init_settings, env_settings, file) if env else (init_settings, file)
+
+    try:
+        return _Sourced(**_nested(overrides))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    except (ValidationError, SettingsError) as error:
+        raise ConfigError(f"{path or 'settings'}: {_explain(error, Settings)}") from error
+
+
+def read_job_file(text: str) -> JobFile:
+    """Parse a job.toml.
+
+    Raises:
+        JobOptionsError: not TOML, an unknown key, a bad value.
+    """
+    try:
+        return JobFile.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise JobOptionsError(f"job.toml is not TOML: {error}") from error
+    except ValidationError as error:
+        raise JobOptionsError(f"job.toml: {_explain(error, JobFile)}") from error
+
+
+def _nested(overrides: Sequence[str]) -> dict[str, Any]:
+    """``["a.b=1"]`` as ``{"a": {"b": 1}}``; values are TOML where they parse, else plain words."""
+    nested: dict[str, Any] = {}
+    for word in overrides:
+        key, equals, value = word.partition("=")
+        section, dot, name = key.strip().partition(".")
+        if not (equals and dot and section and name):
+            raise ConfigError(f"--set {word!r}, want section.key=value, e.g. model.device=cpu")
+        nested.setdefault(section, {})[name] = _value(value)
+    return nested
+
+
+def _value(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(error: ValidationError | SettingsError, model: type[BaseModel]) -> str:
+    """What is wrong, key by key, in words."""
+    if isinstance(error, SettingsError):
+        return str(error)
+    return "; ".join(_sentence(detail, model) for detail in error.errors())
+
+
+def _sentence(detail: Any, model: type[BaseModel]) -> str:  # noqa: ANN401 - pydantic's own dict
+    key = ".".join(str(part) for part in detail["loc"])
+    if detail["type"] != "extra_forbidden":
+        return f"{key} = {detail['input']!r}: {detail['msg']}"
+    nearest = difflib.get_close_matches(key, list(_keys(model)), n=1, cutoff=0.5)
+    hint = f", did you mean {nearest[0]}?" if nearest else ""
+    return f"unknown key {key}{hint}"
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield prefix + name
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _keys(field.annotation, f"{prefix}{name}.")

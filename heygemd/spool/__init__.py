@@ -1,0 +1,1 @@
+"""The disk is the state machine: inbox, work and outbox."""

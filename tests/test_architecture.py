@@ -1,0 +1,122 @@
+"""The house rules a machine can check: who may import whom, and how long things are."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "heygemd"
+TRAINING = Path(__file__).parents[1] / "training"
+
+# A module may import only from lines above its own, or from its own world.
+LAYERS = [
+    ["errors", "records", "nets"],
+    ["prefetch", "settings", "log", "service", "metrics"],
+    ["spool", "media", "faces", "lips", "quality"],
+    ["models"],
+    ["render"],
+    ["executor"],
+    ["job", "report"],
+    ["daemon"],
+    ["cli", "demo", "check", "__main__"],
+]
+LEVEL = {world: level for level, worlds in enumerate(LAYERS) for world in worlds}
+
+# Third-party packages that only these worlds and modules may import.
+HOMES = {
+    "torch": {"nets", "lips", "faces", "quality", "models", "executor", "check"},
+    "cv2": {"faces", "lips"},
+    "mediapipe": {"faces"},
+    "librosa": {"lips", "quality"},
+    "ffmpeg": {"media"},
+    "av": {"media"},
+    "imageio_ffmpeg": {"media"},
+    "subprocess": {"media", "cli", "check"},
+    "watchdog": {"daemon"},
+    "pydantic": {"settings"},
+    "pydantic_settings": {"settings"},
+    "structlog": {"log", "job", "daemon", "executor"},
+}
+
+CATCHERS = {
+    "executor": {"ClipError"},
+    "daemon": {"JobError"},
+    "cli": {"HeygemdError", "FatalError"},
+}
+
+FILES = {
+    ".".join(path.relative_to(PACKAGE).with_suffix("").parts): path
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if path.name != "__init__.py"
+}
+
+
+def world(module):
+    return module.split(".")[0]
+
+
+def imports(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno} relative import"
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own_imports(path):
+    for target in imports(path):
+        name = target.removeprefix("heygemd.")
+        if target.startswith("heygemd.") and (name in FILES or world(name) in LEVEL):
+            yield name
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_a_module_imports_only_from_layers_below_or_from_its_own_world(module):
+    assert world(module) in LEVEL, f"{module} has no layer"
+    for target in own_imports(FILES[module]):
+        if world(target) != world(module) or world(module) == "nets":
+            assert LEVEL[world(target)] < LEVEL[world(module)], f"{module} imports {target}"
+
+
+def test_no_module_imports_itself_through_others():
+    graph = {name: {t for t in own_imports(path) if t in FILES} for name, path in FILES.items()}
+
+    def walk(name, trail):
+        assert name not in trail, " -> ".join([*trail, name])
+        for target in graph[name]:
+            walk(target, [*trail, name])
+
+    for name in graph:
+        walk(name, [])
+
+
+@pytest.mark.parametrize("module", FILES)
+def test_third_party_packages_stay_at_home(module):
+    for target in imports(FILES[module]):
+        home = HOMES.get(target.split(".")[0])
+        assert home is None or world(module) in home, f"{module} imports {target}"
+
+
+@pytest.mark.parametrize("init", sorted(PACKAGE.rglob("__init__.py")), ids=str)
+def test_init_files_import_nothing(init):
+    assert list(imports(init)) == []
+
+
+@pytest.mark.parametrize("path", [*FILES.values(), *sorted(TRAINING.glob("*.py"))], ids=str)
+def test_modules_stay_small_and_open_with_a_docstring(path):
+    source = path.read_text()
+    assert ast.get_docstring(ast.parse(source)), f"{path} has no docstring"
+    assert source.count("\n") <= 400, f"{path} has {source.count(chr(10))} lines"
+
+
+def test_our_errors_are_caught_in_three_places_only():
+    ours = {"ClipError", "JobError", "FatalError", "HeygemdError", "Exception", "BaseException"}
+    for module, path in FILES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ExceptHandler) and node.type is not None:
+                caught = set(ast.unparse(node.type).strip("()").split(", ")) & ours
+                if module == "prefetch":  # carries errors between threads, swallows none
+                    continue
+                assert caught <= CATCHERS.get(module, set()), f"{module} catches {caught}"
