@@ -215,7 +215,7 @@ class FaceTrack:
     @property
     def present(self) -> NDArray[np.bool_]:
         """(T,) bool, True where there is a box, seen or interpolated."""
-        return ~np.isnan(self.boxes).any(axis=1)
+        return np.asarray(np.isfinite(self.boxes).all(axis=1), dtype=np.bool_)
 
     @property
     def coverage(self) -> float:
