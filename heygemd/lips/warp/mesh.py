@@ -18,6 +18,7 @@ ANCHOR_REACH = 1.45  # anchors stand this much further from the nose than the fa
 TEETH_UPPER = 0.10  # IOD; what hangs from the upper lip's edge moves with it, unstretched
 TEETH_LOWER = 0.06  # IOD; likewise above the lower lip's edge
 _NOSE = (1, 2, 4, 5, 19, 94, 97, 98, 326, 327)  # the wings of the nose never move
+MIN_EDGE_PX = 4  # of a rectangle worth filling
 _MIN_ALTITUDE_PX = 0.8  # flatter triangles extrapolate garbage
 _SHIFT = 4  # fractional bits of cv2's polygon corners
 
@@ -148,6 +149,37 @@ def anchor_points(points: Floats, mesh: Mesh) -> Floats:
     return np.asarray(nose + (points[mesh.ring] - nose) * ANCHOR_REACH, np.float32)
 
 
+def around(
+    points: Floats,
+    frame_shape: tuple[int, ...] | None,
+    step: float,
+    *,
+    pad_px: int = 0,
+    within: Grid | None = None,
+) -> Grid | None:
+    """The rectangle around points, cut at the frame or at another one; None if too little is left.
+
+    Args:
+        points: (P, 2) frame pixels.
+        frame_shape: rows and columns of the frame, where it is the limit.
+        step: frame pixels per cell, at least 1.
+        pad_px: added on all sides.
+        within: another limit.
+    """
+    left, top = (int(edge) - pad_px for edge in np.floor(points.min(axis=0)))
+    right, bottom = (int(edge) + pad_px + 1 for edge in np.ceil(points.max(axis=0)))
+    if frame_shape is not None:
+        left, top = max(0, left), max(0, top)
+        right, bottom = min(frame_shape[1], right), min(frame_shape[0], bottom)
+    if within is not None:
+        left, top = max(within.x_px, left), max(within.y_px, top)
+        right = min(within.x_px + within.width_px, right)
+        bottom = min(within.y_px + within.height_px, bottom)
+    if right - left < MIN_EDGE_PX or bottom - top < MIN_EDGE_PX:
+        return None
+    return Grid(left, top, right - left, bottom - top, max(1.0, step))
+
+
 def triangle_ids(points: Floats, triangles: Triangles, grid: Grid) -> NDArray[np.int32]:
     """(rows, columns) which triangle covers each cell, counted from 1; 0 where none does.
 
@@ -260,7 +292,7 @@ def _inside(first: int) -> Triangles:
     return np.array([t for t in triangles if len(set(t)) == 3], np.int32)
 
 
-def smoothstep(x: Floats | NDArray[np.float64]) -> Floats:
+def smoothstep(x: Floats | NDArray[np.float64] | np.floating | float) -> Floats:
     """0 up to 0, 1 from 1 on, smooth between."""
-    clipped = np.clip(x, 0.0, 1.0)
+    clipped = np.asarray(x, np.float32).clip(0.0, 1.0)
     return np.asarray(clipped * clipped * (3.0 - 2.0 * clipped), np.float32)

@@ -17,6 +17,7 @@ REST_GAP = 0.015  # IOD; a mouth that rests wider than this never closes, and is
 TALKING = 0.09  # IOD; 95 % quantile of the aperture of somebody who talks
 GAINS = (0.8, 1.35)  # how far a voice is toned down or up to the person's own manner
 IDLE_GAIN = 1.1
+OVERLAP = -0.01  # IOD; lips that are told to pass each other by more are only pressed
 SNAP = (0.010, 0.045)  # IOD; lips that are told to come nearer than this close
 YAW_FADE_DEG = (40.0, 60.0)
 ABSENCE_FADE = 5  # frames before and after a stretch without a face
@@ -80,7 +81,16 @@ def suit(coefs: Floats, person: Person, basis: Basis) -> Floats:
     if person.talks:
         asked = float(np.quantile(geometry.coef_aperture(calm, basis), 0.95))
         gain = float(np.clip(person.liveliness / max(asked, 1e-3), *GAINS))
-    return calm * np.float32(gain)
+    return _without_overlap(calm * np.float32(gain), basis)
+
+
+def _without_overlap(coefs: Floats, basis: Basis) -> Floats:
+    """The nearest coefs whose lips meet but do not pass through each other."""
+    gap = geometry.coef_aperture(coefs, basis)
+    at_rest = geometry.coef_aperture(np.zeros((1, basis.n_coefs), np.float32), basis)
+    slope = geometry.coef_aperture(np.eye(basis.n_coefs, dtype=np.float32), basis) - at_rest
+    lacking = np.maximum(0.0, OVERLAP - gap)
+    return np.asarray(coefs + lacking[:, None] * slope / (slope @ slope), np.float32)
 
 
 def strength(pose: Pose, seen: NDArray[np.bool_], source: NDArray[np.int64]) -> Floats:
@@ -134,6 +144,12 @@ def aim(
     moved = (wanted - shapes)[:, :N_FACE] * share[:, None, None]
     gap = geometry.aperture(shapes[:, :N_FACE] + moved) / person.scale
     return moved.astype(np.float32), np.maximum(gap, 0.0).astype(np.float32)
+
+
+def widest_gap(shapes: Floats) -> Floats:
+    """(T,) the widest of the nine gaps between the inner lips of (T, 478, 3) shapes, at least 0."""
+    up, low = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
+    return np.asarray(np.maximum(shapes[:, low, 1] - shapes[:, up, 1], 0.0).max(axis=1))
 
 
 def _snap(shapes: Floats, scale: float) -> Floats:

@@ -12,7 +12,10 @@ from heygemd.lips.warp.geometry import Floats
 # Costs were found on a dozen clips by eye (lipmodel 4).
 APERTURE_UNIT = 0.05  # IOD; an aperture wrong by this much costs APERTURE_COST
 APERTURE_COST = 1.5
-STRETCH_COST = 12.0  # a closed key for an open mouth stretches lips over it, and the reverse
+STRETCH_COST = 12.0  # a closed key for an open mouth stretches lips over it
+CLOSED = 0.025  # IOD; mouths wanted narrower than this want lips that touch all along
+LEAK_UNIT = 0.015  # IOD of the widest gap left; costs LEAK_COST
+LEAK_COST = 2.0
 POSE_UNIT = 0.1  # distance between the directions that two faces look in
 POSE_COST = 0.4
 BLUR_COST = 3.0  # else motion-blurred frames win, being near everything
@@ -28,7 +31,7 @@ class Mouths:
 
     Attributes:
         coefs: (N, K) scaled so that a difference of 1 in any is equally visible.
-        aperture: (N,) IOD of a mouth of scale 1.
+        aperture: (N,) IOD of a mouth of scale 1, at least 0.
         facing: (N, 3) unit vector out of the face.
     """
 
@@ -37,41 +40,54 @@ class Mouths:
     facing: Floats
 
 
-def farthest(rows: Floats, n_wanted: int, usable: NDArray[np.bool_]) -> NDArray[np.int64]:
+@dataclass(frozen=True, slots=True)
+class Flaws:
+    """What is wrong with each of P mouths on offer, whatever is wanted.
+
+    Attributes:
+        blur: (P,) 0 for sharp keys, the logarithm of the detail that others lack.
+        leak: (P,) IOD, widest gap left between the lips.
+    """
+
+    blur: Floats
+    leak: Floats
+
+
+def farthest(rows: Floats, n_wanted: int) -> NDArray[np.int64]:
     """Rising indices of rows as unlike each other as can be (farthest-point sampling).
 
     Args:
         rows: (N, D).
-        n_wanted: at most so many.
-        usable: (N,) rows that may be taken; at least one.
+        n_wanted: at most so many, at least 1.
     """
-    candidates = np.flatnonzero(usable)
-    if len(candidates) <= n_wanted:
-        return candidates
-    some = rows[candidates].astype(np.float64)
-    taken = [int(np.argmin(((some - some.mean(axis=0)) ** 2).sum(axis=1)))]
-    distance = np.full(len(some), np.inf)
+    if len(rows) <= n_wanted:
+        return np.arange(len(rows))
+    exact = rows.astype(np.float64)
+    taken = [int(np.argmin(((exact - exact.mean(axis=0)) ** 2).sum(axis=1)))]
+    distance = np.full(len(exact), np.inf)
     while len(taken) < n_wanted:
-        distance = np.minimum(distance, ((some - some[taken[-1]]) ** 2).sum(axis=1))
+        distance = np.minimum(distance, ((exact - exact[taken[-1]]) ** 2).sum(axis=1))
         taken.append(int(np.argmax(distance)))
-    return np.sort(candidates[taken])
+    return np.sort(np.array(taken))
 
 
-def fit_costs(wanted: Mouths, offered: Mouths, blur: Floats) -> Floats:
+def fit_costs(wanted: Mouths, offered: Mouths, flaws: Flaws) -> Floats:
     """(T, P) how badly each of P mouths on offer serves each of T wanted ones.
 
     Args:
         wanted: T rows.
         offered: P rows.
-        blur: (P,) 0 for sharp keys, the logarithm of what they lack for others.
+        flaws: of the offered.
     """
     costs = _square_distance(wanted.coefs, offered.coefs)
     gap, own = wanted.aperture[:, None], offered.aperture[None]
     costs += APERTURE_COST * ((own - gap) / APERTURE_UNIT) ** 2
     costs += STRETCH_COST * ((gap > 0.05) & (own < 0.55 * gap))
-    costs += STRETCH_COST * ((gap < 0.025) & (own > 0.04))
+    closing = np.clip(2.0 - gap / CLOSED, 0.0, 1.0)
+    left = np.minimum(flaws.leak[None] / LEAK_UNIT, 3.0)
+    costs += closing * LEAK_COST * left**2
     costs += POSE_COST * _square_distance(wanted.facing, offered.facing) / POSE_UNIT**2
-    return np.asarray(costs + BLUR_COST * (blur**2)[None], np.float32)
+    return np.asarray(costs + BLUR_COST * (flaws.blur**2)[None], np.float32)
 
 
 def switch_costs(offered: Mouths, frames: NDArray[np.int64]) -> Floats:
@@ -111,14 +127,14 @@ def cheapest_path(fit: Floats, switch: Floats) -> NDArray[np.int64]:
 
 
 def choose(
-    wanted: Mouths, offered: Mouths, blur: Floats, frames: NDArray[np.int64]
+    wanted: Mouths, offered: Mouths, flaws: Flaws, frames: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """(T,) which of P offered mouths serves each wanted one, with few and soft jumps.
 
     Args:
         wanted: T rows, at least one.
         offered: P rows, at least one.
-        blur: (P,) see ``fit_costs``.
+        flaws: of the offered.
         frames: (P,) rising source frame numbers of the offered.
     """
     fit = np.concatenate(
@@ -130,7 +146,7 @@ def choose(
                     wanted.facing[first : first + _CHUNK],
                 ),
                 offered,
-                blur,
+                flaws,
             )
             for first in range(0, len(wanted.coefs), _CHUNK)
         ]
