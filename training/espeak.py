@@ -161,9 +161,7 @@ class Speaker:
         self._pieces.clear()
         self._events.clear()
         raw = text.encode()
-        self._library.espeak_Synth(
-            raw, len(raw) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
-        )
+        self._library.espeak_Synth(raw, len(raw) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None)
         self._library.espeak_Synchronize()
         if not self._pieces or not self._events:
             raise ValueError(f"voice {voice} says nothing for {text!r}")

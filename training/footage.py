@@ -46,7 +46,9 @@ def read_sound(path: Path) -> Waveform:
             except av.error.InvalidDataError:
                 continue
             for frame in decoded:
-                pieces += [(out.time or 0.0, out.to_ndarray()[0]) for out in resampler.resample(frame)]
+                pieces += [
+                    (out.time or 0.0, out.to_ndarray()[0]) for out in resampler.resample(frame)
+                ]
         pieces += [(out.time or 0.0, out.to_ndarray()[0]) for out in resampler.resample(None)]
     if not pieces:
         return Waveform(np.zeros(0, np.float32), RATE_HZ)

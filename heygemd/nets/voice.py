@@ -27,9 +27,7 @@ class MomentNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T)."""
-        last = functional.layer_norm(
-            x.transpose(1, 2), self.weight.shape, self.weight, self.bias
-        )
+        last = functional.layer_norm(x.transpose(1, 2), self.weight.shape, self.weight, self.bias)
         return last.transpose(1, 2)
 
 
