@@ -17,49 +17,39 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from heygemd.nets.voice import VoiceNet
-    from training.espeak import Speaker
 
 Phone = tuple[float, float, str]
 """start_s, end_s, IPA; a pause is an empty IPA."""
 
-# GRID's file names spell their sentences (Cooke et al. 2006, table I).
-_COMMANDS = {"b": "bin", "l": "lay", "p": "place", "s": "set"}
-_COLOURS = {"b": "blue", "g": "green", "r": "red", "w": "white"}
-_PREPOSITIONS = {"a": "at", "b": "by", "i": "in", "w": "with"}
-_LETTERS = dict(
-    zip(
-        "abcdefghijklmnopqrstuvxyz",
-        "ay bee see dee ee eff jee aitch eye jay kay ell em en oh pee cue are ess tee you vee ex "
-        "why zed".split(),
-        strict=True,
+# GRID's file names spell their sentences, a letter or digit a word (Cooke et al. 2006, table I);
+# pronunciations are those of southern British English, phones joined by "+".
+_SLOTS = tuple(
+    dict(entry.split("=") for entry in slot.split())
+    for slot in (
+        "b=b+ɪ+n l=l+eɪ p=p+l+eɪ+s s=s+ɛ+t",
+        "b=b+l+uː g=ɡ+ɹ+iː+n r=ɹ+ɛ+d w=w+aɪ+t",
+        "a=æ+t b=b+aɪ i=ɪ+n w=w+ɪ+ð",
+        "a=eɪ b=b+iː c=s+iː d=d+iː e=iː f=ɛ+f g=dʒ+iː h=eɪ+tʃ i=aɪ j=dʒ+eɪ k=k+eɪ l=ɛ+l m=ɛ+m "
+        "n=ɛ+n o=əʊ p=p+iː q=k+j+uː r=ɑː s=ɛ+s t=t+iː u=j+uː v=v+iː x=ɛ+k+s y=w+aɪ z=z+ɛ+d",
+        "z=z+iə+ɹ+əʊ 1=w+ʌ+n 2=t+uː 3=θ+ɹ+iː 4=f+ɔː 5=f+aɪ+v 6=s+ɪ+k+s 7=s+ɛ+v+ə+n 8=eɪ+t 9=n+aɪ+n",
+        "a=ə+ɡ+ɛ+n n=n+aʊ p=p+l+iː+z s=s+uː+n",
     )
 )
-_DIGITS = dict(
-    zip("z123456789", "zero one two three four five six seven eight nine".split(), strict=True)  # noqa: SIM905 - reads better
-)
-_ADVERBS = {"a": "again", "n": "now", "p": "please", "s": "soon"}
-_SLOTS = (_COMMANDS, _COLOURS, _PREPOSITIONS, _LETTERS, _DIGITS, _ADVERBS)
 
 _PRIOR_SHARE = 0.6  # how much of the classes' prior is taken out of the scores
 _SMOOTH_PRIOR = 0.01
 
 
-def grid_sentence(code: str) -> list[str]:
-    """The six words of a GRID clip from its code, e.g. ``bbaf2n``: bin blue at f two now.
+def grid_phones(clip: str) -> list[list[str]]:
+    """The IPA phones of a GRID clip's six words, from the code that ends its file's stem.
 
     Raises:
-        ValueError: not a code of GRID.
+        ValueError: the stem does not end with a code of GRID.
     """
-    if len(code) != len(_SLOTS) or any(
-        key not in slot for key, slot in zip(code, _SLOTS, strict=True)
-    ):
-        raise ValueError(f"{code!r} is no code of a GRID sentence")
-    return [slot[key] for key, slot in zip(code, _SLOTS, strict=True)]
-
-
-def phones_of_words(words: Sequence[str], speaker: Speaker, voice: str) -> list[list[str]]:
-    """The IPA of each word, spoken alone."""
-    return [[ipa for _, _, ipa in speaker.say(word, voice).phones if ipa] for word in words]
+    code = clip.removesuffix("__video").rpartition("_")[2]
+    if len(code) != len(_SLOTS) or any(k not in s for k, s in zip(code, _SLOTS, strict=True)):
+        raise ValueError(f"{clip!r} does not end with a code of a GRID sentence")
+    return [slot[key].split("+") for key, slot in zip(code, _SLOTS, strict=True)]
 
 
 def viseme_scores(columns: NDArray[np.float32], net: VoiceNet) -> NDArray[np.float64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -175,7 +176,7 @@ def phone_shares(net: VoiceNet, lessons: Iterable[Lesson], basis: Basis) -> dict
 def phones(viseme: NDArray[np.int64]) -> list[tuple[int, int, int]]:
     """(first, one past the last, class) of every run of equal labels."""
     edges = [0, *(np.flatnonzero(np.diff(viseme)) + 1).tolist(), len(viseme)]
-    return [(a, b, int(viseme[a])) for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    return [(a, b, int(viseme[a])) for a, b in pairwise(edges) if b > a]
 
 
 def summary(followed: Sequence[Followed]) -> dict[str, float]:

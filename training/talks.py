@@ -39,6 +39,8 @@ class Talk:
         coefs: (T, K) float32 whitened.
         aperture: (T,) float32 measured, IOD of a mouth of scale 1, 0 at rest.
         times_s: (T,) middles of the frames.
+        viseme: per step of the network, -1 where nobody aligned it.
+        core: likewise, True in the middle of a phone.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Talk:
     coefs: NDArray[np.float32]
     aperture: NDArray[np.float32]
     times_s: NDArray[np.float64]
+    viseme: NDArray[np.int64]
+    core: NDArray[np.bool_]
 
 
 def usable(recording: Recording) -> bool:
@@ -114,13 +118,17 @@ def talks(recordings: Iterable[Recording], basis: Basis) -> list[Talk]:
 def _talk(recording: Recording, shapes: Floats, rest: Floats, who: str, basis: Basis) -> Talk:
     gap = geometry.aperture(shapes) - geometry.aperture(rest)
     times_s = recording.times_s - recording.times_s[0] + _FRAME_S / 2
+    columns = mel.log_mel(level(recording.sound))
+    n_steps = columns.shape[1] // 2
     return Talk(
         name=recording.name,
         speaker=who,
-        mel=mel.log_mel(level(recording.sound)),
+        mel=columns,
         coefs=geometry.coefs(shapes, rest, basis),
         aperture=gap / geometry.mouth_scale(rest),
         times_s=times_s,
+        viseme=np.full(n_steps, -1, np.int64),
+        core=np.zeros(n_steps, np.bool_),
     )
 
 
