@@ -29,8 +29,10 @@ _SLOTS = tuple(
         "b=b+ɪ+n l=l+eɪ p=p+l+eɪ+s s=s+ɛ+t",
         "b=b+l+uː g=ɡ+ɹ+iː+n r=ɹ+ɛ+d w=w+aɪ+t",
         "a=æ+t b=b+aɪ i=ɪ+n w=w+ɪ+ð",
-        "a=eɪ b=b+iː c=s+iː d=d+iː e=iː f=ɛ+f g=dʒ+iː h=eɪ+tʃ i=aɪ j=dʒ+eɪ k=k+eɪ l=ɛ+l m=ɛ+m "
-        "n=ɛ+n o=əʊ p=p+iː q=k+j+uː r=ɑː s=ɛ+s t=t+iː u=j+uː v=v+iː x=ɛ+k+s y=w+aɪ z=z+ɛ+d",
+        (
+            "a=eɪ b=b+iː c=s+iː d=d+iː e=iː f=ɛ+f g=dʒ+iː h=eɪ+tʃ i=aɪ j=dʒ+eɪ k=k+eɪ l=ɛ+l m=ɛ+m "
+            "n=ɛ+n o=əʊ p=p+iː q=k+j+uː r=ɑː s=ɛ+s t=t+iː u=j+uː v=v+iː x=ɛ+k+s y=w+aɪ z=z+ɛ+d"
+        ),
         "z=z+iə+ɹ+əʊ 1=w+ʌ+n 2=t+uː 3=θ+ɹ+iː 4=f+ɔː 5=f+aɪ+v 6=s+ɪ+k+s 7=s+ɛ+v+ə+n 8=eɪ+t 9=n+aɪ+n",
         "a=ə+ɡ+ɛ+n n=n+aʊ p=p+l+iː+z s=s+uː+n",
     )

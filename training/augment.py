@@ -80,7 +80,7 @@ def warp_bands(columns: Floats, factor: float, shift: float) -> Floats:
     place = np.clip(np.arange(mel.N_MELS) * factor + shift, 0, mel.N_MELS - 1.001)
     below = place.astype(np.int64)
     share = (place - below).astype(np.float32)[:, None]
-    return columns[below] * (1 - share) + columns[below + 1] * share
+    return np.asarray(columns[below] * (1 - share) + columns[below + 1] * share, np.float32)
 
 
 def blur_bands(columns: Floats, reach: int) -> Floats:

@@ -1,7 +1,8 @@
 """Utterances with phone times from flite, whose voices were built of recorded people.
 
 flite and its voices (Carnegie Mellon University, a permissive licence) are tools of the build
-alone. They speak American and Scottish English; their timbre is nearer to a person's than espeak-ng's.
+alone. They speak American and Scottish English; their timbre is nearer to a person's
+than espeak-ng's.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def held(tones_hz: NDArray[np.float64], n_samples: int) -> NDArray[np.float32]:
 
 
 def not_speech(n_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Noise, music, hum, clicks, tones, a buzz, or nothing at all; RMS 1 where there is something."""
+    """Noise, music, clicks, tones, a buzz, or nothing at all; RMS 1 where there is something."""
     kind = rng.integers(8)
     if kind == 0:
         return np.zeros(n_samples, np.float32)
@@ -70,7 +70,7 @@ def not_speech(n_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
     if kind == 6:
         return held(50.0 * 40.0 ** rng.random(int(rng.integers(1, 7))), n_samples)
     root = rng.uniform(60.0, 500.0)
-    return held(root * np.arange(1, rng.integers(2, 12)), n_samples)
+    return held(root * np.arange(1.0, float(rng.integers(2, 12))), n_samples)
 
 
 def room(samples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

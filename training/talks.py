@@ -81,7 +81,7 @@ def learn_basis(recordings: Iterable[Recording]) -> tuple[Basis, Floats]:
         if usable(recording):
             by_speaker[split.speaker(recording.name)].append(recording)
     typical = [
-        np.median(recording.points, axis=0)
+        np.median(recording.points, axis=0).astype(np.float32)
         for group in by_speaker.values()
         for recording in group[:3]
     ]
@@ -92,7 +92,7 @@ def learn_basis(recordings: Iterable[Recording]) -> tuple[Basis, Floats]:
         for who, group in by_speaker.items()
     }
     moves = [
-        (clip - rest)[:, index] / geometry.mouth_scale(rest)
+        np.asarray((clip - rest)[:, index] / geometry.mouth_scale(rest), np.float32)
         for who, resting in rests(shapes).items()
         for clip, rest in zip(shapes[who], resting, strict=True)
         for _ in range(max(1, 10 // len(shapes[who])))  # single clips count ten times

@@ -119,19 +119,14 @@ def train(
     mine = {who: [i for i, talk in enumerate(talks) if talk.speaker == who] for who in people}
     weights = np.array([len(mine[who]) ** 0.5 for who in people])
     for step in range(n_steps):
-        features, coefs, inside = [], [], []
+        rows = []
         for who in rng.choice(len(people), 24, p=weights / weights.sum()):
             chosen = mine[people[who]][rng.integers(len(mine[people[who]]))]
-            row = _example(talks[chosen], phones[chosen], rng)
-            for store, value in zip((features, coefs, inside), row, strict=True):
-                store.append(value)
-        predicted = net.train()(torch.from_numpy(np.stack(features)))
-        loss = losses.follow(
-            predicted,
-            torch.from_numpy(np.stack(coefs)),
-            torch.from_numpy(np.stack(inside)),
-            by,
+            rows.append(_example(talks[chosen], phones[chosen], rng))
+        features, coefs, inside = (
+            torch.from_numpy(np.stack(column)) for column in zip(*rows, strict=True)
         )
+        loss = losses.follow(net.train()(features), coefs, inside, by)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)

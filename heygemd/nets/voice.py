@@ -27,7 +27,9 @@ class MomentNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T)."""
-        last = functional.layer_norm(x.transpose(1, 2), self.weight.shape, self.weight, self.bias)
+        last: Tensor = functional.layer_norm(
+            x.transpose(1, 2), self.weight.shape, self.weight, self.bias
+        )
         return last.transpose(1, 2)
 
 
