@@ -70,7 +70,8 @@ def rests(shapes: dict[str, list[Floats]]) -> dict[str, list[Floats]]:
     for who, clips in shapes.items():
         own = [geometry.neutral(clip, _REST_QUANTILE) for clip in clips]
         person = geometry.neutral(np.concatenate(clips), _REST_QUANTILE)
-        found[who] = [(person + rest) / 2 if len(clips) > 1 else rest for rest in own]
+        share = np.float32(0.5 if len(clips) > 1 else 0.0)
+        found[who] = [person * share + rest * (1 - share) for rest in own]
     return found
 
 
@@ -81,7 +82,7 @@ def learn_basis(recordings: Iterable[Recording]) -> tuple[Basis, Floats]:
         if usable(recording):
             by_speaker[split.speaker(recording.name)].append(recording)
     typical = [
-        np.median(recording.points, axis=0).astype(np.float32)
+        np.asarray(np.median(recording.points, axis=0), np.float32)
         for group in by_speaker.values()
         for recording in group[:3]
     ]
