@@ -80,7 +80,7 @@ def warp_bands(columns: Floats, factor: float, shift: float) -> Floats:
     place = np.clip(np.arange(mel.N_MELS) * factor + shift, 0, mel.N_MELS - 1.001)
     below = place.astype(np.int64)
     share = (place - below).astype(np.float32)[:, None]
-    return columns[below] * (1 - share) + columns[below + 1] * share
+    return np.asarray(columns[below] * (1 - share) + columns[below + 1] * share, np.float32)
 
 
 def blur_bands(columns: Floats, reach: int) -> Floats:
@@ -105,9 +105,7 @@ def background(rng: np.random.Generator, crowd: Sequence[Floats]) -> Floats:
     other = crowd[int(rng.integers(len(crowd)))]
     first = int(rng.integers(0, max(1, other.shape[1] - N_COLUMNS)))
     piece = other[:, first : first + N_COLUMNS]
-    piece = np.pad(
-        piece, ((0, 0), (0, N_COLUMNS - piece.shape[1])), constant_values=mel.SILENCE
-    )
+    piece = np.pad(piece, ((0, 0), (0, N_COLUMNS - piece.shape[1])), constant_values=mel.SILENCE)
     return np.asarray(piece - rng.uniform(1.2, 2.5), np.float32)
 
 

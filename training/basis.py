@@ -53,7 +53,8 @@ def template(faces: Sequence[Floats], rounds: int = 4) -> Floats:
     for _ in range(rounds):
         pose = geometry.fit_pose(stacked, mean, sigma=0.0)
         mean = upright(geometry.to_canonical(stacked, pose).mean(axis=0))
-        mean = upright((mean + mean[mirror] * np.array([-1, 1, 1], np.float32)) / 2)
+        mirrored = mean[mirror] * np.array([-1, 1, 1], np.float32)
+        mean = upright(np.asarray((mean + mirrored) / 2, np.float32))
     return mean
 
 

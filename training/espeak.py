@@ -1,12 +1,11 @@
 """Synthetic utterances with phone times, from espeak-ng through its C interface.
 
-espeak-ng (GPL-3.0) is a tool of the build alone: nothing of it is shipped, and what it says is ours.
+espeak-ng (GPL-3.0) is a tool of the build alone: nothing of it is shipped.
 """
 
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
 from math import gcd
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import numpy as np
 from scipy.signal import resample_poly
 
 from training.footage import RATE_HZ
+from training.utterance import Utterance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -69,21 +69,6 @@ _LEAST_PHONE_S = 0.02
 _Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.POINTER(_Event)
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Utterance:
-    """Speech whose phones are known.
-
-    Attributes:
-        samples: (N,) float32 mono at 16 kHz.
-        phones: (start_s, end_s, IPA) in time order, without gaps; a pause is an empty IPA.
-        voice: which voice spoke.
-    """
-
-    samples: NDArray[np.float32]
-    phones: tuple[tuple[float, float, str], ...]
-    voice: str
 
 
 class Speaker:
@@ -161,9 +146,7 @@ class Speaker:
         self._pieces.clear()
         self._events.clear()
         raw = text.encode()
-        self._library.espeak_Synth(
-            raw, len(raw) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None
-        )
+        self._library.espeak_Synth(raw, len(raw) + 1, 0, _POS_CHARACTER, 0, _CHARS_UTF8, None, None)
         self._library.espeak_Synchronize()
         if not self._pieces or not self._events:
             raise ValueError(f"voice {voice} says nothing for {text!r}")

@@ -27,7 +27,7 @@ def read_frames(path: Path, *, max_frames: int) -> Iterator[tuple[float, Frames]
             if index == max_frames:
                 return
             start_s = frame.time if frame.time is not None else index * 2 * half_s
-            yield start_s + half_s, frame.to_ndarray(format="rgb24")
+            yield start_s + half_s, np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
 
 
 def read_sound(path: Path) -> Waveform:
@@ -46,7 +46,9 @@ def read_sound(path: Path) -> Waveform:
             except av.error.InvalidDataError:
                 continue
             for frame in decoded:
-                pieces += [(out.time or 0.0, out.to_ndarray()[0]) for out in resampler.resample(frame)]
+                pieces += [
+                    (out.time or 0.0, out.to_ndarray()[0]) for out in resampler.resample(frame)
+                ]
         pieces += [(out.time or 0.0, out.to_ndarray()[0]) for out in resampler.resample(None)]
     if not pieces:
         return Waveform(np.zeros(0, np.float32), RATE_HZ)

@@ -1,4 +1,4 @@
-"""Sounds that are not speech, and rooms and lines that speech goes through; all made from numbers."""
+"""Sounds that are not speech, and rooms and lines that speech goes through; made of numbers."""
 
 from __future__ import annotations
 
@@ -42,9 +42,16 @@ def chord(n_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
     return np.asarray(total / (total.std() + 1e-9), np.float32)
 
 
+def held(tones_hz: NDArray[np.float64], n_samples: int) -> NDArray[np.float32]:
+    """Pure tones at once, never changing, RMS 1."""
+    seconds = np.arange(n_samples) / RATE_HZ
+    total = np.sin(2 * np.pi * tones_hz[:, None] * seconds).sum(axis=0)
+    return np.asarray(total / (total.std() + 1e-9), np.float32)
+
+
 def not_speech(n_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Noise, music, hum, clicks, a tone, or nothing at all; RMS 1 where there is something."""
-    kind = rng.integers(7)
+    """Noise, music, clicks, tones, a buzz, or nothing at all; RMS 1 where there is something."""
+    kind = rng.integers(8)
     if kind == 0:
         return np.zeros(n_samples, np.float32)
     if kind in {1, 2}:
@@ -60,9 +67,10 @@ def not_speech(n_samples: int, rng: np.random.Generator) -> NDArray[np.float32]:
         ring = np.exp(-np.arange(800) / rng.uniform(20.0, 300.0)) * rng.standard_normal(800)
         rung = fftconvolve(clicks, ring)[:n_samples]
         return np.asarray(rung / (rung.std() + 1e-9), np.float32)
-    tone_hz = rng.uniform(50.0, 2000.0)
-    tone = np.sin(2 * np.pi * tone_hz * np.arange(n_samples) / RATE_HZ)
-    return np.asarray(tone * np.sqrt(2.0), np.float32)
+    if kind == 6:
+        return held(50.0 * 40.0 ** rng.random(int(rng.integers(1, 7))), n_samples)
+    root = rng.uniform(60.0, 500.0)
+    return held(root * np.arange(1.0, float(rng.integers(2, 12))), n_samples)
 
 
 def room(samples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

@@ -11,9 +11,11 @@ from heygemd.lips import mel
 from heygemd.lips.warp.voice import FIRST_STEP_S, STEPS_PER_S, level
 from heygemd.records import Waveform
 from training import sounds, texts
-from training.espeak import Speaker, Utterance
+from training.espeak import Speaker
+from training.flite import Flite
 from training.footage import RATE_HZ
 from training.phones import Viseme, visemes
+from training.utterance import Utterance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +38,10 @@ VARIANTS = (
 HELD_OUT_LANGUAGES = ("en-us", "de", "fr", "es", "cmn-latn-pinyin", "ko", "ar", "vi", "cs", "uk")
 HELD_OUT_VARIANTS = ("+m3", "+f2", "+aunty", "+edward")
 
+FLITE_VOICES = ("cmu_us_slt", "cmu_us_rms", "cmu_us_kal16")
+HELD_OUT_FLITE_VOICE = "cmu_us_awb"
+_FLITE_SHARE = 0.25  # of the corpus
+
 _CORE_SHARE = 0.5  # the middle of a phone, where its shape is reached
 _CORE_LEAST_S = 0.0125
 
@@ -49,12 +55,21 @@ class Lesson:
         viseme: (T,) int64 per step of the network.
         core: (T,) bool, True in the middle of a phone.
         voice: which voice spoke.
+        phones: (start_s, end_s, IPA) on the mel's clock.
+        coefs: (T, K) float32 whitened, the lips that a teacher drew for the phones; empty before.
     """
 
     mel: NDArray[np.float32]
     viseme: NDArray[np.int64]
     core: NDArray[np.bool_]
     voice: str
+    phones: tuple[tuple[float, float, str], ...]
+    coefs: NDArray[np.float32]
+
+    @property
+    def times_s(self) -> NDArray[np.float64]:
+        """(T,) moments of the steps."""
+        return FIRST_STEP_S + np.arange(len(self.viseme)) / STEPS_PER_S
 
 
 def labels(
@@ -87,12 +102,19 @@ def lesson(utterance: Utterance, rng: np.random.Generator, *, clean: bool = Fals
     lead = int(rng.uniform(0.05, 0.5) * RATE_HZ)
     samples = np.pad(utterance.samples, (lead, int(0.25 * RATE_HZ)))
     lead_s = lead / RATE_HZ
-    phones = [(start + lead_s, end + lead_s, ipa) for start, end, ipa in utterance.phones]
+    phones = tuple((start + lead_s, end + lead_s, ipa) for start, end, ipa in utterance.phones)
     if not clean:
         samples = disturbed(samples, rng)
     columns = mel.log_mel(level(Waveform(samples.astype(np.float32), RATE_HZ)))
     viseme, core = labels(phones, columns.shape[1] // 2)
-    return Lesson(mel=columns, viseme=viseme, core=core, voice=utterance.voice)
+    return Lesson(
+        mel=columns,
+        viseme=viseme,
+        core=core,
+        voice=utterance.voice,
+        phones=phones,
+        coefs=np.zeros((0, 0), np.float32),
+    )
 
 
 def disturbed(samples: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
@@ -114,27 +136,34 @@ def corpus(n_lessons: int, rng: np.random.Generator) -> list[Lesson]:
     Raises:
         ValueError: a voice that espeak-ng does not have.
     """
-    speaker = Speaker()
+    speaker, flite = Speaker(), Flite()
     for language in LANGUAGES:
         speaker.use(language)
     for variant in VARIANTS + HELD_OUT_VARIANTS:
         speaker.use("en-us" + variant)
     made = []
     for _ in range(n_lessons):
-        voice = LANGUAGES[rng.integers(len(LANGUAGES))] + VARIANTS[rng.integers(len(VARIANTS))]
-        made.append(lesson(utter(speaker, voice, rng), rng))
+        if rng.random() < _FLITE_SHARE:
+            voice = FLITE_VOICES[rng.integers(len(FLITE_VOICES))]
+            made.append(lesson(recite(flite, voice, rng), rng))
+        else:
+            language = LANGUAGES[rng.integers(len(LANGUAGES))]
+            variant = VARIANTS[rng.integers(len(VARIANTS))]
+            made.append(lesson(utter(speaker, language + variant, rng), rng))
     return made
 
 
 def exam(n_each: int, rng: np.random.Generator) -> list[Lesson]:
     """Clean utterances of voices and languages that were held out."""
-    speaker = Speaker()
-    return [
-        lesson(utter(speaker, language + variant, rng), rng, clean=True)
+    speaker, flite = Speaker(), Flite()
+    spoken = [
+        utter(speaker, language + variant, rng)
         for language in HELD_OUT_LANGUAGES
         for variant in HELD_OUT_VARIANTS
         for _ in range(n_each)
     ]
+    spoken += [recite(flite, HELD_OUT_FLITE_VOICE, rng) for _ in range(8 * n_each)]
+    return [lesson(utterance, rng, clean=True) for utterance in spoken]
 
 
 def utter(speaker: Speaker, voice: str, rng: np.random.Generator) -> Utterance:
@@ -147,3 +176,9 @@ def utter(speaker: Speaker, voice: str, rng: np.random.Generator) -> Utterance:
         pitch=int(rng.integers(20, 80)),
         spread=int(rng.integers(20, 90)),
     )
+
+
+def recite(flite: Flite, voice: str, rng: np.random.Generator) -> Utterance:
+    """A random English sentence in one of flite's voices, at a random pace."""
+    text = texts.sentence("en-us", int(rng.integers(4, 9)), rng)
+    return flite.say(text, voice, stretch=float(rng.uniform(0.75, 1.25)))

@@ -39,6 +39,8 @@ class Talk:
         coefs: (T, K) float32 whitened.
         aperture: (T,) float32 measured, IOD of a mouth of scale 1, 0 at rest.
         times_s: (T,) middles of the frames.
+        viseme: per step of the network, -1 where nobody aligned it.
+        core: likewise, True in the middle of a phone.
     """
 
     name: str
@@ -47,6 +49,8 @@ class Talk:
     coefs: NDArray[np.float32]
     aperture: NDArray[np.float32]
     times_s: NDArray[np.float64]
+    viseme: NDArray[np.int64]
+    core: NDArray[np.bool_]
 
 
 def usable(recording: Recording) -> bool:
@@ -66,7 +70,8 @@ def rests(shapes: dict[str, list[Floats]]) -> dict[str, list[Floats]]:
     for who, clips in shapes.items():
         own = [geometry.neutral(clip, _REST_QUANTILE) for clip in clips]
         person = geometry.neutral(np.concatenate(clips), _REST_QUANTILE)
-        found[who] = [(person + rest) / 2 if len(clips) > 1 else rest for rest in own]
+        share = np.float32(0.5 if len(clips) > 1 else 0.0)
+        found[who] = [person * share + rest * (1 - share) for rest in own]
     return found
 
 
@@ -77,7 +82,7 @@ def learn_basis(recordings: Iterable[Recording]) -> tuple[Basis, Floats]:
         if usable(recording):
             by_speaker[split.speaker(recording.name)].append(recording)
     typical = [
-        np.median(recording.points, axis=0)
+        np.asarray(np.median(recording.points, axis=0), np.float32)
         for group in by_speaker.values()
         for recording in group[:3]
     ]
@@ -88,7 +93,7 @@ def learn_basis(recordings: Iterable[Recording]) -> tuple[Basis, Floats]:
         for who, group in by_speaker.items()
     }
     moves = [
-        (clip - rest)[:, index] / geometry.mouth_scale(rest)
+        np.asarray((clip - rest)[:, index] / geometry.mouth_scale(rest), np.float32)
         for who, resting in rests(shapes).items()
         for clip, rest in zip(shapes[who], resting, strict=True)
         for _ in range(max(1, 10 // len(shapes[who])))  # single clips count ten times
@@ -114,13 +119,17 @@ def talks(recordings: Iterable[Recording], basis: Basis) -> list[Talk]:
 def _talk(recording: Recording, shapes: Floats, rest: Floats, who: str, basis: Basis) -> Talk:
     gap = geometry.aperture(shapes) - geometry.aperture(rest)
     times_s = recording.times_s - recording.times_s[0] + _FRAME_S / 2
+    columns = mel.log_mel(level(recording.sound))
+    n_steps = columns.shape[1] // 2
     return Talk(
         name=recording.name,
         speaker=who,
-        mel=mel.log_mel(level(recording.sound)),
+        mel=columns,
         coefs=geometry.coefs(shapes, rest, basis),
         aperture=gap / geometry.mouth_scale(rest),
         times_s=times_s,
+        viseme=np.full(n_steps, -1, np.int64),
+        core=np.zeros(n_steps, np.bool_),
     )
 
 

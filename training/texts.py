@@ -25,20 +25,20 @@ out our own old only onto ocean oil over off often on other
 it is if in into its ill island easy each eat even evening
 """.split()
 
-_LATIN_ONSETS = "b p m f v t d k g s z l r n b m p pl br st w h j".split()  # noqa: SIM905 - reads better
+_LATIN_ONSETS = "b p m f v t d k g s z l r n b m p pl br st w h j".split()
 _LATIN_VOWELS = {
-    "default": "a e i o u".split(),  # noqa: SIM905
-    "en": "a e i o u ee oo ai ou ar or oi aw".split(),  # noqa: SIM905
-    "de": "a e i o u ä ö ü ei au ie".split(),  # noqa: SIM905
-    "fr": "a e i o u é ou eu au oi an on in".split(),  # noqa: SIM905
-    "nl": "a e i o u aa ee oo oe ui ij".split(),  # noqa: SIM905
-    "pl": "a e i o u y ą ę".split(),  # noqa: SIM905
-    "pt": "a e i o u ã é ão".split(),  # noqa: SIM905
-    "tr": "a e ı i o ö u ü".split(),  # noqa: SIM905
-    "sv": "a e i o u y å ä ö".split(),  # noqa: SIM905
-    "fi": "a e i o u y ä ö aa uu ii".split(),  # noqa: SIM905
-    "hu": "a á e é i o ó ö u ü".split(),  # noqa: SIM905
-    "vi": "a ă e ê i o ô ơ u ư".split(),  # noqa: SIM905
+    "default": "a e i o u".split(),
+    "en": "a e i o u ee oo ai ou ar or oi aw".split(),
+    "de": "a e i o u ä ö ü ei au ie".split(),
+    "fr": "a e i o u é ou eu au oi an on in".split(),
+    "nl": "a e i o u aa ee oo oe ui ij".split(),
+    "pl": "a e i o u y ą ę".split(),
+    "pt": "a e i o u ã é ão".split(),
+    "tr": "a e ı i o ö u ü".split(),
+    "sv": "a e i o u y å ä ö".split(),
+    "fi": "a e i o u y ä ö aa uu ii".split(),
+    "hu": "a á e é i o ó ö u ü".split(),
+    "vi": "a ă e ê i o ô ơ u ư".split(),
 }
 _LATIN_CODAS = ["", "", "", "n", "s", "m", "r", "t", "p"]
 _CYRILLIC_ONSETS, _CYRILLIC_VOWELS = "бвгджзклмнпрстфхцчшбмпв", "аеиоуыэюя"
@@ -48,14 +48,14 @@ _KANA = (
 )
 _DEVANAGARI_ONSETS, _DEVANAGARI_VOWELS = "कखगचजटडतदनपबमयरलवसहभफमब", "ािीुूेैोौ"
 _ARABIC = "ابتثجحخدذرزسشصضطظعغفقكلمنهويبمفوباامم"
-_PINYIN_ONSETS = "b p m f d t n l g k h j q x zh ch sh r z c s y w b m p".split()  # noqa: SIM905
+_PINYIN_ONSETS = "b p m f d t n l g k h j q x zh ch sh r z c s y w b m p".split()
 _PINYIN_FINALS = {
-    "jqx": "i ia ie iao iu ian in iang ing u ue uan un".split(),  # noqa: SIM905
-    "bpm": "a o ai ei ao an en ang eng i ie iao ian in ing u".split(),  # noqa: SIM905
-    "f": "a o ei ou an en ang eng u".split(),  # noqa: SIM905
-    "y": "a e ao ou an ang i in ing u ue uan un".split(),  # noqa: SIM905
-    "w": "a o ai ei an en ang eng u".split(),  # noqa: SIM905
-    "": "a e ai ei ao ou an en ang eng u uo uan un i".split(),  # noqa: SIM905
+    "jqx": "i ia ie iao iu ian in iang ing u ue uan un".split(),
+    "bpm": "a o ai ei ao an en ang eng i ie iao ian in ing u".split(),
+    "f": "a o ei ou an en ang eng u".split(),
+    "y": "a e ao ou an ang i in ing u ue uan un".split(),
+    "w": "a o ai ei an en ang eng u".split(),
+    "": "a e ai ei ao ou an en ang eng u uo uan un i".split(),
 }
 _HANGUL_BASE, _HANGUL_ONSETS = 0xAC00, (0, 2, 3, 5, 6, 7, 9, 11, 12, 14, 16, 17, 18)
 _HANGUL_VOWELS, _HANGUL_CODAS = (0, 1, 4, 5, 8, 13, 18, 20), (0, 0, 0, 4, 8, 16, 17, 21)

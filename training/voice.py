@@ -38,14 +38,18 @@ class Recipe:
     """What a training run may vary.
 
     Attributes:
+        seed: of every random choice.
         n_steps: updates.
         n_channels: width of the network.
         n_talks: windows of recorded talkers in a batch.
         n_lessons: windows of synthetic speech in a batch.
         n_noises: windows without speech in a batch.
         ema: decay of the averaged weights that are kept.
+        taught: weight of the lips that the teacher drew for synthetic speech.
+        named: weight of the visemes of recorded talkers.
     """
 
+    seed: int = 0
     n_steps: int = 3000
     n_channels: int = 128
     n_talks: int = 16
@@ -55,10 +59,37 @@ class Recipe:
     weight_decay: float = 0.1
     dropout: float = 0.25
     ema: float = 0.998
+    taught: float = 0.5
+    named: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What batches are drawn from.
+
+    Attributes:
+        shares: (n talks,) how often each is drawn.
+        noises: (80, N_COLUMNS) windows without speech.
+    """
+
+    talks: Sequence[Talk]
+    shares: NDArray[np.float64]
+    lessons: Sequence[Lesson]
+    noises: Sequence[NDArray[np.float32]]
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
+    """Talks, lessons and noises in this order; what is asked of the first two.
+
+    Attributes:
+        mel: (B, 80, N).
+        coefs: (B', K, T).
+        inside: (B', T) bool, where coefs and visemes hold.
+        viseme: (B', T) int64, -1 where not known.
+        core: (B', T) bool.
+    """
+
     mel: Tensor
     coefs: Tensor
     inside: Tensor
@@ -70,8 +101,6 @@ def train(
     talks: Sequence[Talk],
     lessons: Sequence[Lesson],
     basis: Basis,
-    *,
-    seed: int,
     recipe: Recipe,
     watch: Callable[[int, VoiceNet], None] | None = None,
 ) -> VoiceNet:
@@ -81,12 +110,11 @@ def train(
         talks: recorded mouths; every speaker weighs by ``speaker_shares``.
         lessons: synthetic speech.
         basis: what the talks were measured in.
-        seed: the same seed gives the same weights on the same machine.
-        recipe: sizes and rates.
+        recipe: sizes, rates and the seed; the same recipe gives the same weights on one machine.
         watch: called every 500 steps with the step and the averaged network.
     """
-    torch.manual_seed(seed)
-    rng = np.random.default_rng(seed)
+    torch.manual_seed(recipe.seed)
+    rng = np.random.default_rng(recipe.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     net = VoiceNet(basis.n_coefs, len(Viseme), recipe.n_channels, dropout=recipe.dropout).to(device)
     kept = copy.deepcopy(net).eval()
@@ -95,11 +123,10 @@ def train(
         optimiser, recipe.rate, recipe.n_steps, pct_start=0.1
     )
     by = losses.measure(basis).to(device)
-    shares = speaker_shares(talks)
-    noises = quiet_windows(160, rng)
+    material = _Material(talks, speaker_shares(talks), lessons, quiet_windows(200, rng))
     started = time.monotonic()
     for step in range(recipe.n_steps):
-        batch = _batch(talks, shares, lessons, noises, recipe, rng)
+        batch = _batch(material, recipe, rng)
         loss = _loss(net.train(), batch, recipe, by, device)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -132,29 +159,20 @@ def quiet_windows(n_windows: int, rng: np.random.Generator) -> list[NDArray[np.f
     return made
 
 
-def _batch(
-    talks: Sequence[Talk],
-    shares: NDArray[np.float64],
-    lessons: Sequence[Lesson],
-    noises: Sequence[NDArray[np.float32]],
-    recipe: Recipe,
-    rng: np.random.Generator,
-) -> _Batch:
+def _batch(material: _Material, recipe: Recipe, rng: np.random.Generator) -> _Batch:
     """Talks, lessons and noises, in this order."""
+    talks, lessons, noises = material.talks, material.lessons, material.noises
     crowd = [talk.mel for talk in talks]
     heard, coefs, inside, viseme, core = [], [], [], [], []
-    for choice in rng.choice(len(talks), recipe.n_talks, p=shares):
-        talk = talks[choice]
-        window = augment.window(talk.mel, rng, crowd)
-        rows, known = augment.targets_at(window.source_s, talk.times_s, talk.coefs)
+    talks_drawn = [talks[i] for i in rng.choice(len(talks), recipe.n_talks, p=material.shares)]
+    lessons_drawn = [lessons[i] for i in rng.integers(len(lessons), size=recipe.n_lessons)]
+    for source in (*talks_drawn, *lessons_drawn):
+        window = augment.window(source.mel, rng, crowd)
+        rows, known = augment.targets_at(window.source_s, source.times_s, source.coefs)
+        kinds, middles = augment.labels_at(window.source_s, source.viseme, source.core)
         heard.append(window.mel)
         coefs.append(rows.T)
         inside.append(known)
-    for choice in rng.integers(len(lessons), size=recipe.n_lessons):
-        lesson = lessons[choice]
-        window = augment.window(lesson.mel, rng, crowd)
-        kinds, middles = augment.labels_at(window.source_s, lesson.viseme, lesson.core)
-        heard.append(window.mel)
         viseme.append(kinds)
         core.append(middles)
     for choice in rng.integers(len(noises), size=recipe.n_noises):
@@ -168,11 +186,14 @@ def _loss(
 ) -> Tensor:
     coefs, logits = net(batch.mel.to(device))
     first, second = recipe.n_talks, recipe.n_talks + recipe.n_lessons
-    viseme = batch.viseme.to(device)
+    asked = (batch.coefs.to(device), batch.inside.to(device))
+    viseme, core = batch.viseme.to(device), batch.core.to(device)
     loss: Tensor = (
-        losses.follow(coefs[:first], batch.coefs.to(device), batch.inside.to(device), by)
-        + losses.obey(coefs[first:second], viseme, batch.core.to(device), by)
-        + 0.25 * losses.name_visemes(logits[first:second], viseme)
+        losses.follow(coefs[:first], asked[0][:first], asked[1][:first], by)
+        + recipe.taught * losses.follow(coefs[first:second], asked[0][first:], asked[1][first:], by)
+        + losses.obey(coefs[first:second], viseme[first:], core[first:], by)
+        + 0.25 * losses.name_visemes(logits[first:second], viseme[first:])
+        + recipe.named * losses.name_visemes(logits[:first], viseme[:first])
         + losses.stay_closed(coefs[second:], by)
     )
     return loss

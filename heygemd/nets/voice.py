@@ -27,10 +27,11 @@ class MomentNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T)."""
-        last = functional.layer_norm(
+        last: Tensor = functional.layer_norm(
             x.transpose(1, 2), self.weight.shape, self.weight, self.bias
         )
-        return last.transpose(1, 2)
+        first: Tensor = last.transpose(1, 2)
+        return first
 
 
 class Block(nn.Module):
@@ -46,7 +47,8 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T) -> (B, C, T)."""
         seen: Tensor = functional.gelu(self.look(functional.gelu(self.norm(x))))
-        return x + self.drop(self.mix(seen))
+        mixed: Tensor = self.drop(self.mix(seen))
+        return x + mixed
 
 
 class VoiceNet(nn.Module):

@@ -61,7 +61,7 @@ def coefs_at(voice: Voice, times_s: NDArray[np.float64]) -> NDArray[np.float32]:
     before = np.floor(place).astype(np.int64)
     after = np.minimum(before + 1, n_steps - 1)
     share = (place - before).astype(np.float32)[:, None]
-    return voice.coefs[before] * (1.0 - share) + voice.coefs[after] * share
+    return np.asarray(voice.coefs[before] * (1.0 - share) + voice.coefs[after] * share, np.float32)
 
 
 def load_net(path: Path) -> VoiceNet:
