@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from heygemd.lips.warp.keys import Key
 from heygemd.lips.warp.landmarks import GAPS
 from heygemd.lips.warp.mesh import Mesh, smoothstep
 from heygemd.lips.warp.study import Plan
+
+LEAST = 0.02  # less of an effect than this is none
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,21 @@ class Aim:
     share: float
     painted: float
     keys: tuple[tuple[Key, float], ...]
+
+
+def hold_back(aim: Aim, share: float) -> Aim | None:
+    """The same aim done in part, for a mouth that is partly hidden; None when nothing is left.
+
+    Args:
+        aim: to be done in full.
+        share: 0..1.
+    """
+    if share >= 1.0:
+        return aim
+    if share < LEAST:
+        return None
+    goal = aim.points + (aim.goal - aim.points) * np.float32(share)
+    return replace(aim, goal=goal, share=aim.share * share)
 
 
 def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | None]:

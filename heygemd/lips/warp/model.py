@@ -6,8 +6,9 @@ import hashlib
 from pathlib import Path
 
 from heygemd.lips.base import ClipReader
-from heygemd.lips.warp import geometry, study, voice
-from heygemd.lips.warp.aim import take_aim
+from heygemd.lips.warp import cover, geometry, study, voice
+from heygemd.lips.warp.aim import Aim, hold_back, take_aim
+from heygemd.lips.warp.keys import Picture
 from heygemd.lips.warp.mesh import build_mesh
 from heygemd.lips.warp.render import draw
 from heygemd.lips.warp.study import Plan
@@ -52,9 +53,19 @@ class Warp:
         """One patch per frame; the same whatever span a frame is asked for in."""
         aims = take_aim(plan, span, self._basis, self._mesh)
         return [
-            None if aim is None else draw(frame, aim, self._mesh)
+            None if aim is None else self._speak_once(frame, plan, aim)
             for frame, aim in zip(frames, aims, strict=True)
         ]
+
+    def _speak_once(self, frame: Picture, plan: Plan, aim: Aim) -> Patch | None:
+        """One frame's patch, less of it where something hides the mouth."""
+        if plan.complexion is not None:
+            hidden = cover.covered(frame, aim.points, aim.iod_px, plan.complexion)
+            seen = hold_back(aim, 1.0 - hidden)
+            if seen is None:
+                return None
+            aim = seen
+        return draw(frame, aim, self._mesh)
 
 
 def _sha256(paths: list[Path]) -> str:

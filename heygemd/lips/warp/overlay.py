@@ -26,6 +26,9 @@ STRETCH = (1.5, 2.5)  # the dark between borrowed teeth, stretched more than thi
 TOUCH = (0.02, 0.045)  # IOD of leak: lips of a key touch below the first, not above the second
 PULL = 0.9  # of the way from the lips' edges into their flesh that edges of open keys are drawn
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
+SLOPE_SHARE = 0.7  # of a fall of light across the ring, the rest may be chance
+SOFTER = 0.7  # of the layer's detail; a frame with less is blurred, by motion mostly
+MAX_BLUR_PX = 4.0
 _GAINS = (0.55, 1.7)  # how far a borrowed mouth may be lightened or darkened
 
 
@@ -115,7 +118,8 @@ def borrow(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> Floats:
         anchors: (R, 2) from ``mesh.anchor_points``.
         mesh: the triangles.
     """
-    layers = [_recolour(layer, spot) for layer in _fit(spot, aim, anchors, mesh)]
+    fitted = _fit(spot, aim, anchors, mesh)
+    layers = [_recolour(_match_blur(layer, spot), spot) for layer in fitted]
     layer = _fill(layers[0], spot, aim)
     if len(layers) > 1:
         mixed = layer + (layers[1] - layer) * np.float32(aim.keys[1][1])
@@ -173,12 +177,42 @@ def _lips_without_inside(key: Key, aperture: float) -> Floats:
 
 
 def _recolour(layer: Picture, spot: Spot) -> Floats:
-    """The layer, as bright and tinted as the skin is in the ring around the mouth."""
+    """The layer in this frame's light: brightness and tint, and how they fall off to the sides."""
     if spot.ring.sum() < 30:
         return layer.astype(np.float32)
     wanted, found = spot.around(spot.skin), spot.around(layer)
-    gain = np.clip(wanted.mean(axis=0) / (found.mean(axis=0) + 1.0), *_GAINS)
-    return np.asarray(layer * gain.astype(np.float32), np.float32)
+    gain = np.clip(wanted.mean(axis=0) / (found.mean(axis=0) + 1.0), *_GAINS).astype(np.float32)
+    lit = layer * gain
+    for axis, place in enumerate(np.nonzero(spot.ring)):
+        middle = (spot.ring.shape[axis] - 1) / 2.0
+        far = place > middle
+        if min(far.sum(), (~far).sum()) < 15:
+            continue
+        tilt = wanted[far].mean(axis=0) / (found[far] * gain + 1.0).mean(axis=0)
+        tilt /= wanted[~far].mean(axis=0) / (found[~far] * gain + 1.0).mean(axis=0)
+        lever = 2.0 * np.abs(place - middle).mean() / max(1.0, middle)
+        slope = np.clip(SLOPE_SHARE * np.log(tilt) / lever, -0.25, 0.25).astype(np.float32)
+        way = np.linspace(-1.0, 1.0, layer.shape[axis], dtype=np.float32)
+        ramp = 1.0 + way[:, None] * slope
+        lit *= ramp[:, None] if axis == 0 else ramp[None]
+    return np.asarray(lit, np.float32)
+
+
+def _match_blur(layer: Picture, spot: Spot) -> Picture:
+    """The layer, blurred where this frame is: a head in quick motion has no sharp mouth."""
+    if spot.ring.sum() < 30:
+        return layer
+    energies = []
+    for picture in (spot.skin, layer):
+        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+        detail = np.abs(cv2.Laplacian(grey, cv2.CV_16S))
+        here = detail[:: spot.stride, :: spot.stride][spot.ring].mean()
+        energies.append((float(here) + 0.5) / (float(grey.mean()) + 1.0))
+    ratio = energies[0] / energies[1]
+    if ratio > SOFTER:
+        return layer
+    sigma = min(MAX_BLUR_PX, 0.7 * float(np.sqrt(max(0.0, ratio**-0.8 - 1.0))))
+    return np.asarray(cv2.GaussianBlur(layer, (0, 0), sigma), np.uint8)
 
 
 def _fill(layer: Floats, spot: Spot, aim: Aim) -> Floats:

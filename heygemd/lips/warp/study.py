@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from heygemd.errors import ClipError, ConfigError, NoFaceError
 from heygemd.lips.base import ClipReader
-from heygemd.lips.warp import geometry, keys, retarget, retrieve, voice
+from heygemd.lips.warp import cover, geometry, keys, retarget, retrieve, voice
+from heygemd.lips.warp.cover import Complexion
 from heygemd.lips.warp.geometry import Basis, Floats, Pose
 from heygemd.lips.warp.keys import Key
 from heygemd.lips.warp.mesh import N_FACE, Mesh
@@ -34,6 +35,7 @@ class Plan:
         keys: mouths to borrow.
         choice: (n_out, 2) into keys, the larger share first.
         mix: (n_out, 2) shares of the two.
+        complexion: tells when something hides the mouth; None when that cannot be told.
     """
 
     source: NDArray[np.int64]
@@ -47,6 +49,7 @@ class Plan:
     keys: tuple[Key, ...]
     choice: NDArray[np.int64]
     mix: Floats
+    complexion: Complexion | None
 
 
 def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: Mesh) -> Plan:
@@ -70,7 +73,9 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
     share = _share(pose, source)
     person = retarget.meet(shapes, basis)
     coefs = retarget.suit(voice.coefs_at(heard, frame_times(clip.timeline)), person, basis)
-    lent = _cut_keys(clip, points, shapes, pose, person, _often_used(source, share), basis, mesh)
+    cut = _cut_keys(clip, points, shapes, pose, person, _often_used(source, share), basis, mesh)
+    complexion = cover.learn(cut)
+    lent = cover.uncovered(cut, complexion)
     path = _assign(coefs, lent, pose, source, person, basis)
     choice, mix = retrieve.cross_fade(path, np.array([key.frame for key in lent]))
     painted = np.full(len(source), 0.0 if person.talks else 1.0, np.float32)
@@ -86,6 +91,7 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
         keys=tuple(keys.evened(lent)),
         choice=choice,
         mix=mix,
+        complexion=complexion,
     )
 
 

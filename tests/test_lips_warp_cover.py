@@ -1,0 +1,50 @@
+import cv2
+import numpy as np
+import pytest
+from drawn_talker import talker, voice_of
+
+from heygemd.lips.warp.model import Warp
+
+TALK = [0.0, 0.05, 0.2, 0.12, 0.0, 0.18, 0.25, 0.02, 0.0, 0.1, 0.22, 0.15] * 2
+HIDDEN = range(10, 14)
+
+
+@pytest.fixture(scope="module")
+def spoken():
+    """A talker who holds a dark microphone before the mouth for four frames."""
+    warp = Warp()
+    clip, track = talker(TALK)
+    for at in HIDDEN:
+        x, y = track.points[at, 13, :2].astype(int).tolist()
+        cv2.circle(clip.frames[at], (x, y + 10), 42, (35, 30, 30), -1)
+    plan = warp.study(clip, track, voice_of(TALK[::-1]))
+    return plan, warp.speak(clip.frames, plan, range(len(TALK)))
+
+
+def test_a_hidden_mouth_is_not_painted_over(spoken):
+    _, patches = spoken
+
+    assert [at for at, patch in enumerate(patches) if patch is None] == list(HIDDEN)
+
+
+def test_hidden_mouths_are_not_lent(spoken):
+    plan, _ = spoken
+
+    assert not {key.frame for key in plan.keys} & set(HIDDEN)
+
+
+def test_talking_alone_hides_nothing():
+    warp = Warp()
+    clip, track = talker(TALK)
+    plan = warp.study(clip, track, voice_of(TALK[::-1]))
+
+    assert all(patch is not None for patch in warp.speak(clip.frames, plan, range(len(TALK))))
+
+
+def test_a_change_of_exposure_hides_nothing():
+    warp = Warp()
+    clip, track = talker(TALK)
+    clip.frames[10:14] = (clip.frames[10:14] * np.float32(0.6)).astype(np.uint8)
+    plan = warp.study(clip, track, voice_of(TALK[::-1]))
+
+    assert all(patch is not None for patch in warp.speak(clip.frames, plan, range(len(TALK))))

@@ -1,0 +1,126 @@
+import cv2
+import numpy as np
+import pytest
+from drawn_talker import BASIS, talker, voice_of
+
+from heygemd.lips.warp import cover, keys, mesh, overlay
+from heygemd.lips.warp.aim import take_aim
+from heygemd.lips.warp.study import study
+
+MESH = mesh.build_mesh(BASIS)
+TALK = [0.0, 0.05, 0.2, 0.12, 0.0, 0.18, 0.25, 0.02]
+SPEECH = [0.0, 0.2, 0.25, 0.2, 0.0, 0.0, 0.0, 0.2]
+
+
+@pytest.fixture(scope="module")
+def plan_and_clip():
+    clip, track = talker(TALK)
+    return study(clip, track, voice_of(SPEECH), BASIS, MESH), clip
+
+
+def laid_over(plan_and_clip, at, alter=lambda frame: frame):
+    """The skin under a mouth and the mouth made for it, of one frame altered first."""
+    plan, clip = plan_and_clip
+    frame = alter(clip.frames[at])
+    (aim,) = take_aim(plan, range(at, at + 1), BASIS, MESH)
+    whole = mesh.Grid(0, 0, frame.shape[1], frame.shape[0], 1.0)
+    spot = overlay.find_spot(frame, aim.goal, whole, aim.iod_px, aim.aperture)
+    anchors = mesh.anchor_points(aim.points, MESH)
+    return spot, overlay.borrow(spot, aim, anchors, MESH)
+
+
+@pytest.mark.parametrize("light", [0.6, 0.8, 1.0])
+def test_a_borrowed_mouth_takes_the_light_of_the_frame(plan_and_clip, light):
+    spot, layer = laid_over(plan_and_clip, 2, lambda f: (f * np.float32(light)).astype(np.uint8))
+
+    np.testing.assert_allclose(
+        spot.around(layer).mean(axis=0), spot.around(spot.skin).mean(axis=0), rtol=0.06
+    )
+
+
+def test_a_light_from_the_side_falls_on_the_borrowed_mouth_too(plan_and_clip):
+    ramp = np.linspace(0.6, 1.1, 300, dtype=np.float32)[None, :, None]
+    spot, layer = laid_over(plan_and_clip, 2, lambda f: (f * ramp).clip(0, 255).astype(np.uint8))
+    columns = np.nonzero(spot.ring)[1]
+    left = columns < spot.ring.shape[1] / 2
+
+    wanted, found = (
+        around[left].mean() / around[~left].mean()
+        for around in (spot.around(spot.skin), spot.around(layer))
+    )
+    assert wanted < 0.97
+    assert found == pytest.approx(wanted, abs=0.03)
+
+
+def test_a_blurred_frame_gets_a_blurred_mouth(plan_and_clip):
+    def detail(picture):
+        return np.abs(cv2.Laplacian(np.float32(picture), cv2.CV_32F)).mean()
+
+    _, sharp = laid_over(plan_and_clip, 2)
+    _, soft = laid_over(plan_and_clip, 2, lambda f: cv2.GaussianBlur(f, (0, 0), 3.0))
+
+    assert detail(soft) < 0.5 * detail(sharp)
+
+
+def test_the_mask_ends_before_its_rectangle_does(plan_and_clip):
+    spot, _ = laid_over(plan_and_clip, 3)
+
+    rim = [spot.alpha[0], spot.alpha[-1], spot.alpha[:, 0], spot.alpha[:, -1]]
+    assert max(line.max() for line in rim) == 0.0
+    assert spot.alpha.max() == 1.0
+
+
+def test_the_mask_covers_the_lips_whole(plan_and_clip):
+    spot, _ = laid_over(plan_and_clip, 3)
+    lips = spot.goal[list(overlay.OUTER)].round().astype(int)
+
+    assert spot.alpha[lips[:, 1], lips[:, 0]].min() > 0.5
+
+
+def test_closed_lips_have_no_inside(plan_and_clip):
+    spot, _ = laid_over(plan_and_clip, 5)
+
+    assert spot.inside.max() == 0.0
+
+
+def test_a_mouth_outside_the_picture_has_no_spot():
+    away = np.full((468, 2), 5000.0, np.float32)
+
+    assert (
+        overlay.find_spot(
+            np.zeros((50, 50, 3), np.uint8), away, mesh.Grid(0, 0, 50, 50, 1.0), 70.0, 0.1
+        )
+        is None
+    )
+
+
+def test_edges_of_open_lips_are_drawn_into_the_flesh_when_they_are_to_close(plan_and_clip):
+    plan, _ = plan_and_clip
+    wide = max(plan.keys, key=lambda key: key.aperture)
+
+    drawn = overlay._lips_without_inside(wide, 0.0)
+
+    assert drawn[13, 1] < wide.points[13, 1] - 1.0
+    assert drawn[14, 1] > wide.points[14, 1] + 1.0
+    np.testing.assert_array_equal(overlay._lips_without_inside(wide, 0.2), wide.points)
+
+
+def test_too_few_mouths_do_not_say_what_is_usual(plan_and_clip):
+    plan, _ = plan_and_clip
+
+    assert cover.learn(list(plan.keys)[:3]) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "share"),
+    [
+        ([200, 200, 200, 30, 30, 30], 0.55),
+        ([200] * 6, keys.ALL_TEETH),
+        ([20] * 6, 0.5),
+        ([20, 20, 20, 20, 180, 180], 0.5),
+    ],
+)
+def test_upper_teeth_reach_as_far_as_the_bright_does(rows, share):
+    within = np.repeat(np.array(rows, np.float32), 9)
+
+    assert keys.teeth(within) == pytest.approx(share, abs=0.05)
