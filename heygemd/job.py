@@ -1,0 +1,140 @@
+"""One job: hear its sound once, render the clips that are left, close it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from structlog.contextvars import bound_contextvars
+
+from heygemd.errors import AudioError, TransientError
+from heygemd.executor import Executor
+from heygemd.log import log
+from heygemd.records import AudioInfo, Clip, ClipResult, Job, ModelFacts
+from heygemd.render import ClipTask, Heard, Progress, no_progress
+from heygemd.report import clip_log, job_log
+
+
+class Queue(Protocol):
+    """What a job asks of the spool."""
+
+    def pending(self, job: Job) -> list[Clip]:
+        """Clips that are neither done nor failed."""
+        ...
+
+    def stage_sound(self, job: Job) -> Job:
+        """The job with its sound copied to a neutral name."""
+        ...
+
+    def stage(self, job: Job, clip: Clip) -> Clip:
+        """The clip, copied to a neutral name."""
+        ...
+
+    def begin(self, job: Job, clip: Clip) -> Path:
+        """Where to render to; counts an attempt."""
+        ...
+
+    def forgive(self, job: Job, clip: Clip) -> None:
+        """The attempt does not count."""
+        ...
+
+    def publish(self, job: Job, clip: Clip, log: Mapping[str, object]) -> Path:
+        """Show the mp4 and its log in the outbox."""
+        ...
+
+    def fail(self, job: Job, clip: Clip, log: Mapping[str, object]) -> None:
+        """Show why the clip failed."""
+        ...
+
+    def results(self, job: Job) -> list[dict[str, Any]]:
+        """The logs of the clips that are done or failed."""
+        ...
+
+    def close_job(self, job: Job, log: Mapping[str, object]) -> Path:
+        """Write job.json, archive the inputs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where jobs run: the queue, the executor, and how a sound is heard."""
+
+    queue: Queue
+    executor: Executor
+    hear: Callable[[Job], Heard]
+    facts: ModelFacts
+    progress: Progress = no_progress
+    stopped: Callable[[], bool] = lambda: False
+
+
+def run_job(job: Job, shop: Workshop) -> Generator[ClipResult]:
+    """Yield after every clip, so that jobs can take turns; the end closes the job.
+
+    Clips with a terminal record are not rendered again: a job goes on where it stopped.
+
+    Raises:
+        TransientError: worth a retry later; what was begun does not count against its clip.
+    """
+    with bound_contextvars(job=job.name):
+        job = shop.queue.stage_sound(job)
+        try:
+            heard = shop.hear(job)
+        except AudioError as error:
+            _close_without_sound(job, shop, error)
+            return
+    yield from _run_clips(job, heard, shop)
+    with bound_contextvars(job=job.name):
+        document = job_log(job, heard.info, shop.facts, shop.queue.results(job))
+        shop.queue.close_job(job, document)
+        log.info("job.closed", outcome=document["outcome"], message=document["message"])
+
+
+def _run_clips(job: Job, heard: Heard, shop: Workshop) -> Iterator[ClipResult]:
+    for clip in shop.queue.pending(job):
+        with bound_contextvars(job=job.name, clip=clip.name):
+            try:
+                result = _run_clip(job, clip, heard, shop)
+            except TransientError:
+                shop.queue.forgive(job, clip)
+                raise
+        yield result
+
+
+def _run_clip(job: Job, clip: Clip, heard: Heard, shop: Workshop) -> ClipResult:
+    def prepare(clip: Clip) -> ClipTask:
+        staged = shop.queue.stage(job, clip)
+        log.info("clip.attempted", sha256=staged.sha256)
+        out = shop.queue.begin(job, staged)
+        return ClipTask(staged, heard, out, job.options, shop.progress, shop.stopped)
+
+    (result,) = shop.executor.render([clip], prepare)
+    _record(job, result, heard.info, shop)
+    return result
+
+
+def _record(job: Job, result: ClipResult, sound: AudioInfo | None, shop: Workshop) -> None:
+    document = clip_log(result, job, sound, shop.facts)
+    if result.outcome == "ok":
+        path = shop.queue.publish(job, result.clip, document)
+        log.info(
+            "clip.published",
+            output=path.name,
+            n_frames=result.n_frames,
+            frames_per_s=document["frames_per_s"],
+        )
+    else:
+        shop.queue.fail(job, result.clip, document)
+        log.warning("clip.failed", code=result.code, message=result.message)
+
+
+def _close_without_sound(job: Job, shop: Workshop, error: AudioError) -> None:
+    """Nothing can be done without the sound: every clip says so, and so does the job."""
+    for clip in shop.queue.pending(job):
+        _record(job, ClipResult(clip, "failed", error.reason, str(error)), None, shop)
+    document = job_log(
+        job, None, shop.facts, shop.queue.results(job), code=error.reason, message=str(error)
+    )
+    shop.queue.close_job(job, document)
+    log.warning("job.closed", outcome="failed", code=error.reason, message=str(error))

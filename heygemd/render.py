@@ -1,0 +1,265 @@
+"""The path of one video, in the order it happens; the only place where the worlds meet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.errors import TransientError
+from heygemd.faces import paste, track, watch
+from heygemd.lips.base import LipModel, Plan, Voice
+from heygemd.media import audio, encode, probe, verify
+from heygemd.media.decode import Reader
+from heygemd.media.limits import Limits
+from heygemd.media.timeline import lay_timeline
+from heygemd.media.tool import Tool
+from heygemd.models import Models
+from heygemd.prefetch import prefetch
+from heygemd.records import (
+    AudioInfo,
+    Clip,
+    ClipResult,
+    EncodeOptions,
+    FaceTrack,
+    Frames,
+    RenderOptions,
+    Timeline,
+    Waveform,
+)
+
+T = TypeVar("T")
+
+Progress = Callable[[str, int, int], None]
+"""Told ``(stage, frames done, frames in all)``; all is 0 while nobody knows."""
+
+_BATCH_BYTES = 48 << 20  # frames in one batch: 17 of 720p, 7 of 1080p, 1 of 4K
+
+
+def no_progress(stage: str, n_done: int, n_frames: int) -> None:
+    """Nobody is looking."""
+    del stage, n_done, n_frames
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What rendering needs besides the models: ffmpeg, its limits, how outputs are written."""
+
+    tool: Tool
+    limits: Limits
+    encode: EncodeOptions
+    batch: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A job's sound, read once.
+
+    Attributes:
+        path: the original file, which is what viewers will hear.
+        voice: what the lip model wants of it.
+        quiet: no sample is louder than a whisper of noise.
+    """
+
+    path: Path
+    info: AudioInfo
+    duration_s: Fraction
+    voice: Voice
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTask:
+    """One staged clip, the sound to sync it to, and where its mp4 goes.
+
+    Attributes:
+        stopped: asked between batches; True gives the clip up as it stands.
+    """
+
+    clip: Clip
+    heard: Heard
+    out: Path
+    options: RenderOptions
+    progress: Progress = no_progress
+    stopped: Callable[[], bool] = lambda: False
+
+
+def hear(path: Path, options: RenderOptions, lips: LipModel, studio: Studio) -> Heard:
+    """Read a job's sound and let the model listen to it, once.
+
+    Raises:
+        AudioError: the file cannot be read or used.
+    """
+    info = probe.probe_audio(path, studio.limits)
+    sound = audio.read_waveform(studio.tool, path, studio.limits)
+    voice = lips.hear(_delayed(sound, options.sync_offset_ms))
+    return Heard(path, info, sound.duration_s, voice, quiet=audio.is_silent(sound))
+
+
+def _delayed(sound: Waveform, offset_ms: float) -> Waveform:
+    """The sound as the lips shall follow it: later by ``offset_ms``, and no shorter."""
+    shift = round(abs(offset_ms) / 1000.0 * sound.rate_hz)
+    if shift == 0:
+        return sound
+    quiet = np.zeros(shift, np.float32)
+    moved = (quiet, sound.samples[:-shift]) if offset_ms > 0 else (sound.samples[shift:], quiet)
+    return Waveform(np.concatenate(moved)[: len(sound.samples)], sound.rate_hz)
+
+
+def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
+    """Lip-sync one video into ``task.out``. Memory holds a few batches, never the whole clip.
+
+    Raises:
+        ClipError: this clip cannot be done, and why.
+        TransientError: a stop was asked for.
+    """
+    clock = _Clock()
+    with clock.stage("probe"):
+        info = probe.probe(task.clip.path, studio.limits)
+    batch = max(1, min(studio.batch, _BATCH_BYTES // (info.width_px * info.height_px * 3)))
+    reader = Reader(studio.tool, task.clip.path, info)
+    with clock.stage("faces"):
+        faces = _find_faces(task, reader, models, batch)
+    reader.timeline = lay_timeline(
+        len(faces.detected), info.fps, task.heard.duration_s, task.options.length
+    )
+    with clock.stage("study"):
+        plan = models.lips.study(reader, faces, task.heard.voice)
+    with clock.stage("render"):
+        _write(task, reader, plan, models, studio, batch, clock)
+    with clock.stage("verify"):
+        verify.verify(task.out, reader.timeline, task.heard.duration_s, studio.limits)
+    return _result(task, reader, faces, clock)
+
+
+def _find_faces(task: ClipTask, reader: Reader, models: Models, batch: int) -> FaceTrack:
+    """Pass one: every frame is looked at once."""
+    counted = _counted(reader.read_all(batch), "faces", reader.info.n_frames, task)
+    with prefetch(counted) as batches:
+        seen = watch.watch(batches, models.detector)
+    size_px = (reader.info.width_px, reader.info.height_px)
+    faces = track.track_face(seen, choice=task.options.face, size_px=size_px)
+    track.require_coverage(faces, task.options.min_coverage)
+    return faces
+
+
+def _write(
+    task: ClipTask,
+    reader: Reader,
+    plan: Plan,
+    models: Models,
+    studio: Studio,
+    batch: int,
+    clock: _Clock,
+) -> None:
+    """Pass two: decode, move lips and encode, each one batch ahead of the next."""
+    timeline = reader.timeline
+    counted = _counted(reader.read_timeline(timeline, batch), "render", timeline.n_frames, task)
+    with (
+        prefetch(clock.timed("decode", counted)) as batches,
+        prefetch(clock.timed("lips", _spoken(batches, plan, models.lips))) as spoken,
+    ):
+        encode.write_video(
+            studio.tool,
+            task.out,
+            spoken,
+            reader.info,
+            timeline,
+            sound=task.heard.path,
+            sound_info=task.heard.info,
+            options=studio.encode,
+        )
+
+
+def _spoken(batches: Iterable[Frames], plan: Plan, lips: LipModel) -> Iterator[Frames]:
+    start = 0
+    for frames in batches:
+        span = range(start, start + len(frames))
+        yield paste.lay(frames, lips.speak(frames, plan, span))
+        start = span.stop
+
+
+def _counted(
+    batches: Iterable[Frames], stage: str, n_frames: int, task: ClipTask
+) -> Iterator[Frames]:
+    """The same batches; tells progress and heeds a stop between them."""
+    n_done = 0
+    for frames in batches:
+        if task.stopped():
+            raise TransientError("a stop was asked for in the middle of a clip", code="stopped")
+        yield frames
+        n_done += len(frames)
+        task.progress(stage, n_done, n_frames)
+
+
+def _result(task: ClipTask, reader: Reader, faces: FaceTrack, clock: _Clock) -> ClipResult:
+    timeline = reader.timeline
+    without_face = ~faces.present[timeline.source]
+    return ClipResult(
+        task.clip,
+        "ok",
+        info=reader.info,
+        n_frames=timeline.n_frames,
+        fps=timeline.fps,
+        duration_s=timeline.n_frames / timeline.fps,
+        coverage=faces.coverage,
+        gaps=_ranges(without_face),
+        timings_s=clock.timings_s(),
+        warnings=tuple(_warnings(task, faces, without_face)),
+        notes={"n_source_frames": len(faces.detected), "cuts": len(faces.cuts)},
+    )
+
+
+def _warnings(task: ClipTask, faces: FaceTrack, without_face: NDArray[np.bool_]) -> Iterator[str]:
+    if task.heard.quiet:
+        yield "the sound is silent: lips stay closed; was the right file dropped?"
+    if without_face.any():
+        n_gone = int(without_face.sum())
+        yield f"{n_gone} of {len(without_face)} frames show no face and passed through unchanged"
+    if faces.cuts:
+        yield f"the clip holds {len(faces.cuts)} cuts; each shot was followed on its own"
+
+
+def _ranges(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    """[first, last] of every run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    return tuple((int(a), int(b) - 1) for a, b in edges.reshape(-1, 2))
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Wall seconds per stage; decode and lips run beside render and lie within it."""
+
+    _spent_s: dict[str, float] = field(default_factory=dict)
+    _started_s: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the block."""
+        start_s = time.monotonic()
+        try:
+            yield
+        finally:
+            self._spent_s[name] = self._spent_s.get(name, 0.0) + time.monotonic() - start_s
+
+    def timed(self, name: str, items: Iterable[T]) -> Iterator[T]:
+        """Time what it takes to produce each item."""
+        source = iter(items)
+        while True:
+            with self.stage(name):
+                try:
+                    item = next(source)
+                except StopIteration:
+                    return
+            yield item
+
+    def timings_s(self) -> dict[str, float]:
+        """Seconds by stage, and ``total``."""
+        return {**self._spent_s, "total": time.monotonic() - self._started_s}
