@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,14 +14,20 @@ from heygemd.records import ModelFacts, Waveform
 from heygemd.settings import Faces, Model
 
 _HEARING_HZ = 16_000
+_MAX_WORKERS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What stays loaded."""
+    """What stays loaded.
+
+    Attributes:
+        n_workers: threads that may ask the detector at once.
+    """
 
     detector: FaceDetector
     lips: LipModel
+    n_workers: int = 1
 
     @property
     def facts(self) -> ModelFacts:
@@ -46,7 +53,7 @@ def load(model: Model, faces: Faces) -> Models:
         )
     detector = _detector(faces)
     lips.hear(Waveform(np.zeros(_HEARING_HZ, np.float32), _HEARING_HZ))
-    return Models(detector, lips)
+    return Models(detector, lips, n_workers(faces))
 
 
 def _lip_model(model: Model) -> LipModel:
@@ -74,6 +81,11 @@ def _detector(faces: Faces) -> FaceDetector:
         from heygemd.faces.s3fd import S3fdDetector  # noqa: PLC0415
 
         return S3fdDetector(faces.model_path)
-    from heygemd.faces.mesh import MeshDetector  # noqa: PLC0415
+    from heygemd.faces.mesh import FaceMesh  # noqa: PLC0415
 
-    return MeshDetector(faces.model_path, n_workers=faces.workers)
+    return FaceMesh(n_workers(faces), faces.model_path)
+
+
+def n_workers(faces: Faces) -> int:
+    """Detector threads: as set, or one per core that this process may use, up to eight."""
+    return faces.workers or min(len(os.sched_getaffinity(0)), _MAX_WORKERS)

@@ -143,9 +143,8 @@ def _find_faces(task: ClipTask, reader: Reader, models: Models, batch: int) -> F
     """Pass one: every frame is looked at once."""
     counted = _counted(reader.read_all(batch), "faces", reader.info.n_frames, task)
     with prefetch(counted) as batches:
-        seen = watch.watch(batches, models.detector)
-    size_px = (reader.info.width_px, reader.info.height_px)
-    faces = track.track_face(seen, choice=task.options.face, size_px=size_px)
+        seen = watch.watch(batches, models.detector, n_threads=models.n_workers)
+    faces = track.track_face(seen.sightings, seen.cuts, task.options.face, seen.frame_size)
     track.require_coverage(faces, task.options.min_coverage)
     return faces
 

@@ -83,10 +83,9 @@ def job_log(
         message: likewise, in words.
     """
     n_ok = sum(clip["outcome"] == "ok" for clip in clips)
+    outcome = "ok" if n_ok == len(clips) else "partial"
     if code != "ok" or n_ok == 0:
         outcome = "failed"
-    else:
-        outcome = "ok" if n_ok == len(clips) else "partial"
     return {
         "schema_version": SCHEMA_VERSION,
         "outcome": outcome,

@@ -12,7 +12,7 @@ class Notifier:
     """Speaks sd_notify(3); says nothing where nobody listens.
 
     Attributes:
-        address: ``$NOTIFY_SOCKET``, a path or an abstract name that starts with ``@``; empty for none.
+        address: ``$NOTIFY_SOCKET``, a path, or an abstract name after ``@``; empty for none.
     """
 
     address: str = ""

@@ -38,6 +38,7 @@ class Folders(_Section):
     work: Path = Field(
         Path("spool/work"), description="the daemon's own; a local disk, not a share"
     )
+    models: Path = Field(Path("models"), description="where heygemd models add keeps checkpoints")
 
 
 class Intake(_Section):

@@ -12,13 +12,16 @@ TRAINING = Path(__file__).parents[1] / "training"
 LAYERS = [
     ["errors", "records", "nets"],
     ["prefetch", "settings", "log", "service", "metrics"],
-    ["spool", "media", "faces", "lips", "quality"],
+    ["spool", "media", "faces", "lips", "quality", "bell"],
     ["models"],
     ["render"],
-    ["executor"],
-    ["job", "report"],
+    ["executor", "report"],
+    ["job"],
     ["daemon"],
-    ["cli", "demo", "check", "__main__"],
+    ["assembly", "shelf"],
+    ["check", "demo", "single"],
+    ["cli"],
+    ["__main__"],
 ]
 LEVEL = {world: level for level, worlds in enumerate(LAYERS) for world in worlds}
 
@@ -32,16 +35,18 @@ HOMES = {
     "av": {"media"},
     "imageio_ffmpeg": {"media"},
     "subprocess": {"media", "cli", "check"},
-    "watchdog": {"daemon"},
+    "watchdog": {"bell"},
     "pydantic": {"settings"},
     "pydantic_settings": {"settings"},
-    "structlog": {"log", "job", "daemon", "executor"},
+    "structlog": {"log", "job"},
+    "rich": {"check", "shelf", "single"},
 }
 
 CATCHERS = {
     "executor": {"ClipError"},
     "daemon": {"JobError"},
     "cli": {"HeygemdError", "FatalError"},
+    "check": {"FatalError"},  # a diagnosis names what would end the process, and goes on
 }
 
 FILES = {

@@ -92,7 +92,7 @@ def test_a_transient_error_is_tried_again_after_a_pause():
     daemon.drain()
     assert executor.rendered == ["clip1.mp4", "clip1.mp4"]
     assert queue.closed["lesson"]["outcome"] == "ok"
-    assert 4.9 <= sum(daemon.bell.waits_s)
+    assert sum(daemon.bell.waits_s) >= 4.9
 
 
 def test_pauses_between_retries_double_up_to_five_minutes():

@@ -38,10 +38,6 @@ def claimed(job):
     return queue
 
 
-def failed(name, code):
-    return ClipResult(make_job().clips[0], "failed", code, "found this, want that")
-
-
 def test_a_job_closes_when_its_last_clip_is_done():
     job = make_job(n_clips=3)
     queue = claimed(job)

@@ -1,5 +1,6 @@
 """Settings: precedence, strictness, and the example that stays true."""
 
+import itertools
 import tomllib
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def test_the_example_file_loads_and_changes_nothing():
 
 def test_every_key_of_the_example_says_what_it_does():
     lines = EXAMPLE.read_text().splitlines()
-    for above, line in zip(lines, lines[1:], strict=False):
+    for above, line in itertools.pairwise(lines):
         if " = " in line and not line.startswith("# heygemd"):
             assert above.startswith("# "), line
             assert above != "# None", line
