@@ -133,8 +133,6 @@ def _close_without_sound(job: Job, shop: Workshop, error: AudioError) -> None:
     """Nothing can be done without the sound: every clip says so, and so does the job."""
     for clip in shop.queue.pending(job):
         _record(job, ClipResult(clip, "failed", error.reason, str(error)), None, shop)
-    document = job_log(
-        job, None, shop.facts, shop.queue.results(job), code=error.reason, message=str(error)
-    )
+    document = job_log(job, None, shop.facts, shop.queue.results(job), error)
     shop.queue.close_job(job, document)
     log.warning("job.closed", outcome="failed", code=error.reason, message=str(error))

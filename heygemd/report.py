@@ -10,6 +10,7 @@ from importlib import metadata
 from typing import Any
 
 from heygemd import __version__
+from heygemd.errors import JobError
 from heygemd.records import AudioInfo, ClipResult, Job, ModelFacts, VideoInfo
 
 SCHEMA_VERSION = 1
@@ -68,9 +69,7 @@ def job_log(
     sound: AudioInfo | None,
     facts: ModelFacts,
     clips: Sequence[Mapping[str, Any]],
-    *,
-    code: str = "ok",
-    message: str = "",
+    error: JobError | None = None,
 ) -> dict[str, Any]:
     """What stands in ``job.json``, the last file to appear.
 
@@ -79,18 +78,20 @@ def job_log(
         sound: None when it could not be read.
         facts: the model in use.
         clips: the logs of all clips.
-        code: why the job as a whole failed; ``ok`` leaves the outcome to the clips.
-        message: likewise, in words.
+        error: why the job as a whole failed; None leaves the outcome to the clips.
     """
     n_ok = sum(clip["outcome"] == "ok" for clip in clips)
     outcome = "ok" if n_ok == len(clips) else "partial"
-    if code != "ok" or n_ok == 0:
+    code, message = "ok" if outcome == "ok" else "clips_failed", f"{n_ok} of {len(clips)} clips are done"
+    if error is not None:
+        code, message = error.reason, str(error)
+    if error is not None or n_ok == 0:
         outcome = "failed"
     return {
         "schema_version": SCHEMA_VERSION,
         "outcome": outcome,
-        "code": code if code != "ok" else outcome_code(outcome),
-        "message": message or f"{n_ok} of {len(clips)} clips are done",
+        "code": code,
+        "message": message,
         "job": {"id": job.id, "name": printable(job.name)},
         "sound": _sound(job, sound),
         "options": asdict(job.options),
@@ -98,11 +99,6 @@ def job_log(
         "clips": [_row(clip) for clip in clips],
         "versions": versions(),
     }
-
-
-def outcome_code(outcome: str) -> str:
-    """The code of a job that has no trouble of its own."""
-    return "ok" if outcome == "ok" else "clips_failed"
 
 
 def rate(fps: Fraction) -> str:
