@@ -90,6 +90,7 @@ class FailNth(WatchedFs):
         self.times = times
         self.n_matching = 0
         self.n_failed = 0
+        self.failed_at = ""
         super().__init__()
 
     def matches(self, name, args):
@@ -101,6 +102,7 @@ class FailNth(WatchedFs):
     def before(self, name, args):
         if self.matches(name, args):
             self.n_failed += 1
+            self.failed_at = " ".join([name, self.path_of(args), *map(str, args[1:])])
             if name == "close":  # the kernel frees the descriptor whatever close(2) says
                 os.close(args[0])
                 self.fds.pop(args[0], None)
@@ -116,4 +118,5 @@ class LieNth(FailNth):
     def after(self, name, args):
         if self.matches(name, args):
             self.n_failed += 1
+            self.failed_at = " ".join([name, self.path_of(args), *map(str, args[1:])])
             raise OSError(self.code, os.strerror(self.code), self.path_of(args))

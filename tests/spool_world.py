@@ -88,10 +88,14 @@ def run_clip(spool, job, clip, rendered=None):
     try:
         staged = patiently(spool.stage, job, clip)
         target = spool.begin(job, staged)
-        render(staged, target)
-        if rendered:
-            rendered(target)
-        spool.publish(job, staged, {"clip": clip.name, "outcome": "ok"})
+        try:
+            render(staged, target)
+            if rendered:
+                rendered(target)
+            spool.publish(job, staged, {"clip": clip.name, "outcome": "ok"})
+        except TransientError:
+            spool.forgive(job, clip)
+            raise
     except ClipError as error:
         log = {"clip": clip.name, "outcome": "failed", "code": error.reason}
         spool.fail(job, clip, {**log, "message": str(error)})
@@ -109,6 +113,18 @@ def drain(spool, now_s=0.0, rendered=None):
     for name in spool.ready(now_s):
         spool.claim(name)
     return [run_job(spool, job, rendered) for job in spool.jobs()]
+
+
+def insist(spool, n_rounds=6):
+    """Open and drain as a daemon does: what passes is tried again."""
+    for _ in range(n_rounds - 1):
+        try:
+            spool.open()
+            return drain(spool)
+        except TransientError:
+            continue
+    spool.open()
+    return drain(spool)
 
 
 def tree(root, *, but=()):

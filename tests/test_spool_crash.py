@@ -10,7 +10,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -45,17 +44,6 @@ def killed_run(folders, n, max_attempts=2):
     except Killed:
         fs.bury()
     return fs
-
-
-@pytest.fixture
-def memory_path(tmp_path):
-    """A folder in memory where there is such a thing: these tests make thousands of small files."""
-    memory = Path("/dev/shm")  # noqa: S108 - a fresh folder below it
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with tempfile.TemporaryDirectory(dir=memory, prefix="heygemd-") as folder:
-        yield Path(folder)
 
 
 @pytest.fixture
@@ -266,7 +254,7 @@ def test_the_harness_catches_an_owner_file_put_into_a_visible_folder(world, monk
         (hidden / ".owner").unlink()
         chosen = rename_in(site, hidden, name)
         owner = site.folders.outbox / chosen / ".owner"
-        publish.files.put(site.fs, owner, hidden.name.removesuffix(".d").encode())
+        publish.files.put(site.fs, owner, hidden.name.split(".")[1].encode())
         return chosen
 
     monkeypatch.setattr(outdir, "_rename_in", bare)

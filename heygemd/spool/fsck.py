@@ -240,8 +240,9 @@ def _check_strays(fs: FsOps, folders: SpoolFolders) -> Iterator[Finding]:
 
 
 def _check_rest(fs: FsOps, folders: SpoolFolders) -> Iterator[Finding]:
+    spool_id = (files.read_json(fs, folders.work / "spool.json") or {}).get("id")
     for name in files.all_entries(fs, folders.building):
-        if files.exists(fs, folders.job(name.split(".", 1)[0])):
+        if name.startswith(f"{spool_id}."):
             yield Finding("I6", folders.building / name, "left under construction")
     for job_id in files.all_entries(fs, folders.claims):
         if not files.exists(fs, folders.payload(job_id)):
