@@ -26,11 +26,13 @@ class Scan:
         ready: names that are complete, those to claim first in front.
         waiting: name -> why not, in plain words.
         looks: name -> what was in it, of every folder that could be looked into.
+        notices: the ``.WAITING.txt`` files that are there.
     """
 
     ready: list[str] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
     looks: dict[str, Look] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
 
 
 class Inbox:
@@ -101,8 +103,9 @@ class Inbox:
             seen.waiting[name] = f"cannot be read now: {error.strerror}"
 
     def _note_loose(self, name: str, seen: Scan) -> None:
-        kept = {names.PAUSE_NAME.lower(), "readme.txt", "readme.md"}
-        if name.lower() not in kept and not name.endswith(".WAITING.txt"):
+        if name.endswith(".WAITING.txt"):
+            seen.notices.append(name)
+        elif name.lower() not in {names.PAUSE_NAME.lower(), "readme.txt", "readme.md"}:
             seen.waiting[name] = "a file; put one sound and its videos into a folder of their own"
 
     def _forget_others(self, ages: Mapping[str, int]) -> None:
@@ -133,6 +136,8 @@ class Inbox:
     def _blocked(self, folder: Look, is_claimed: bool) -> str:  # noqa: FBT001 - private
         if folder.busy or is_claimed:
             return folder.busy
+        if folder.is_finished:
+            return "a finished job; remove the file .heygemd-done to run it again"
         if folder.has_cancel:
             return "cancelled; remove the file CANCEL to go on"
         if self._marker and not folder.has_ready:
@@ -169,7 +174,7 @@ def _lacks(folder: Look) -> str:
     """What a folder must still get before it can be judged; empty when nothing."""
     if folder.sounds:
         return ""
-    if not folder.clips:
-        return "empty: wants one sound and its videos"
     noted = "".join(f"; {name}: {why}" for name, why in folder.ignored)
+    if not folder.clips:
+        return f"empty: wants one sound and its videos{noted}"
     return f"no audio file yet beside {len(folder.clips)} videos{noted}"

@@ -9,9 +9,12 @@ from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Literal
 
-Kind = Literal["audio", "video", "options", "ready", "cancel", "temp", "junk", "hidden", "other"]
+Kind = Literal[
+    "audio", "video", "options", "ready", "cancel", "finished", "temp", "junk", "hidden", "other"
+]  # fmt: skip
 
 PAUSE_NAME = "PAUSE"
+FINISHED_NAME = ".heygemd-done"
 
 AUDIO = frozenset({"wav", "mp3", "m4a", "aac", "flac", "ogg", "opus", "wma", "aiff", "oga", "mka"})
 VIDEO = frozenset(
@@ -22,7 +25,12 @@ VIDEO = frozenset(
 )  # fmt: skip
 
 _CONTENT: dict[str, Kind] = {**dict.fromkeys(AUDIO, "audio"), **dict.fromkeys(VIDEO, "video")}
-_SPECIAL: dict[str, Kind] = {"job.toml": "options", ".ready": "ready", "cancel": "cancel"}
+_SPECIAL: dict[str, Kind] = {
+    "job.toml": "options",
+    ".ready": "ready",
+    "cancel": "cancel",
+    FINISHED_NAME: "finished",
+}
 
 # Names that programs give files they are still writing: browsers, Office, Syncthing, rsync.
 _TEMP = (
