@@ -2,7 +2,7 @@
 
 Two clocks are never compared. A spool is silent when this process has itself watched its heartbeat
 file stay the same for ``lease_s`` of its own monotonic clock. Taking over is one rename, so there
-is one winner; whoever wakes up late finds another name in claim.json before anything becomes visible.
+is one winner; whoever wakes up late finds another name in claim.json before it shows anything.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import unicodedata
 from collections.abc import Collection
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -37,7 +37,7 @@ _TEMP = (
     "*.part", "*.partial", "*.crdownload", "*.download", "*.tmp", "*.temp", "*.filepart", "*.!qb",
     "~$*", ".syncthing.*", "~syncthing~*", ".~tmp~", "*.opdownload", "*.aria2",
 )  # fmt: skip
-_RSYNC_TEMP = re.compile(r"\..+\.[A-Za-z0-9]{6}")
+_RSYNC_TEMP = r"\..+\.[A-Za-z0-9]{6}"  # .<name>.XXXXXX
 
 # What file managers and storage boxes leave lying about.
 _JUNK = (
@@ -46,6 +46,9 @@ _JUNK = (
     "system volume information", "lost+found", "__macosx", ".nfs*", ".smbdelete*",
     ".fuse_hidden*", ".fseventsd", ".temporaryitems", ".apdisk",
 )  # fmt: skip
+
+_IS_TEMP = re.compile("|".join([*map(fnmatch.translate, _TEMP), _RSYNC_TEMP])).fullmatch
+_IS_JUNK = re.compile("|".join(map(fnmatch.translate, _JUNK))).fullmatch
 
 # Windows refuses these whatever the extension (Microsoft, "Naming Files, Paths, and Namespaces").
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?")
@@ -60,9 +63,9 @@ def kind_of(name: str) -> Kind:
     low = name.lower()
     if low in _SPECIAL:
         return _SPECIAL[low]
-    if any(fnmatchcase(low, pattern) for pattern in _JUNK):
+    if _IS_JUNK(low):
         return "junk"
-    if any(fnmatchcase(low, pattern) for pattern in _TEMP) or _RSYNC_TEMP.fullmatch(name):
+    if _IS_TEMP(low):
         return "temp"
     if name.startswith("."):
         return "hidden"
