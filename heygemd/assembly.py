@@ -8,7 +8,8 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from types import FrameType
 
 from heygemd import __version__, models
@@ -70,15 +71,15 @@ def _daemon(settings: Settings) -> Iterator[Daemon]:
     log.info("daemon.started", version=__version__, pid=os.getpid())
     notifier.extend(_LOADING_S)
     stop = Stop()
-    with _signals(stop):
-        studio = make_studio(settings)
-        loaded = models.load(settings.model, settings.faces)
+    studio = make_studio(settings)
+    with _signals(stop), closing(models.load(settings.model, settings.faces)) as loaded:
         facts = loaded.facts
         log.info("model.loaded", name=facts.name, sha256=facts.sha256, device=facts.device)
         spool = _spool(settings)
-        recovered = spool.open()
-        log.info("spool.recovered", found=recovered)
-        try:
+        with closing(spool):
+            log.info("spool.recovered", **asdict(spool.open()))
+            notifier.ready()
+            log.info("daemon.ready", inbox=str(settings.folders.inbox))
             yield Daemon(
                 spool,
                 _workshop(spool, loaded, studio, stop),
@@ -88,8 +89,6 @@ def _daemon(settings: Settings) -> Iterator[Daemon]:
                 settings.intake.settle_s,
                 notifier,
             )
-        finally:
-            spool.close()
 
 
 def _spool(settings: Settings) -> Spool:

@@ -25,12 +25,14 @@ class Scan:
     Attributes:
         ready: names that are complete, those to claim first in front.
         waiting: name -> why not, in plain words.
+        settling: names in ``waiting`` that time alone would make ready.
         looks: name -> what was in it, of every folder that could be looked into.
         notices: the ``.WAITING.txt`` files that are there.
     """
 
     ready: list[str] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
+    settling: set[str] = field(default_factory=set)
     looks: dict[str, Look] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
 
@@ -140,6 +142,7 @@ class Inbox:
             quiet_s = self._settler.quiet_s(name, now_s)
             wait_s = waits_s.get(name, self._settler.settle_s)
             seen.waiting[name] = f"unchanged for {quiet_s:.0f} s, want {wait_s:.0f} s"
+            seen.settling.add(name)
         return [name for name in candidates if name in settled and self._whole(name, seen, now_s)]
 
     def _blocked(self, folder: Look, is_claimed: bool) -> str:  # noqa: FBT001 - private
@@ -164,6 +167,7 @@ class Inbox:
             seen.waiting[name] = f"cannot be read now: {error.strerror}"
             return False
         if cut:
+            seen.settling.add(name)
             seen.waiting[name] = (
                 f"{', '.join(cut)} looks cut off; taken as it is when unchanged for "
                 f"{patience_s:.0f} s"

@@ -137,6 +137,10 @@ class Spool:
         """Names that the last ``ready`` left out -> why, in plain words."""
         return dict(self._scan.waiting)
 
+    def settling(self) -> bool:
+        """True while time alone would make a folder ready that the last ``ready`` left out."""
+        return bool(self._scan.settling)
+
     def _unaccepted(self) -> dict[str, Signature]:
         """Folders of ours, relative to the inbox, that are claimed and not accepted."""
         found = {}
