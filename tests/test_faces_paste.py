@@ -20,9 +20,9 @@ patches = st.builds(
         x,
         y,
         noise(seed, height, width, 3),
-        np.clip(
-            np.random.default_rng(seed).uniform(-cut, 1 + cut, (height, width)), 0, 1
-        ).astype(np.float32),
+        np.clip(np.random.default_rng(seed).uniform(-cut, 1 + cut, (height, width)), 0, 1).astype(
+            np.float32
+        ),
     ),
     st.integers(-20, 25),
     st.integers(-20, 25),
@@ -93,7 +93,10 @@ def test_without_patches_the_frames_themselves_come_back():
 def test_each_patch_goes_into_its_own_frame():
     frames = np.repeat(frame_of(10), 3, axis=0)
     laid = lay(frames, [None, Patch(2, 3, frame_of(99)[0, :2, :2], np.ones((2, 2), "f4")), None])
-    changed = [np.argwhere((new != old).any(axis=-1)).tolist() for new, old in zip(laid, frames)]
+    changed = [
+        np.argwhere((new != old).any(axis=-1)).tolist()
+        for new, old in zip(laid, frames, strict=True)
+    ]
     assert changed == [[], [[3, 2], [3, 3], [4, 2], [4, 3]], []]
 
 
