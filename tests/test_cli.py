@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-import portrait
+import made_media
 import pytest
 
 from heygemd.cli import main
@@ -86,9 +86,9 @@ def test_check_finds_missing_folders_and_says_what_to_do(tmp_path, capsys):
 @pytest.fixture(scope="module")
 def shots(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shots")
-    portrait.write_voice(folder / "-voice %03d.wav", 0.6)
-    portrait.write_clip(folder / "data:anna.mp4", n_frames=12)
-    portrait.write_blank(folder / "nobody.mp4", n_frames=5)
+    made_media.write_voice(folder / "-voice %03d.wav", 0.6)
+    made_media.write_clip(folder / "data:anna.mp4", n_frames=12)
+    made_media.write_blank(folder / "nobody.mp4", n_frames=5)
     return folder
 
 
