@@ -23,6 +23,10 @@ LIPS = OUTER + SECOND + THIRD + INNER
 UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 LOWER_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 
+# The middle of the lips' flesh above and below, corners left out.
+UPPER_SECOND = (184, 74, 73, 72, 11, 302, 303, 304, 408)
+LOWER_SECOND = (77, 90, 180, 85, 16, 315, 404, 320, 307)
+
 # Three vertical gaps at the middle of the mouth; their mean is the aperture.
 GAPS = ((13, 14), (82, 87), (312, 317))
 CORNERS = (61, 291)
