@@ -217,11 +217,11 @@ class Spool:
         return job
 
     def _open_ids(self) -> list[str]:
-        ids = []
+        ids, site = [], self._site
         for job_id in files.entries(self._fs, self._folders.jobs):
             if job_id in self._ended:
                 continue
-            if recover.is_ended(self._site, job_id):
+            if recover.is_ended(site, job_id):
                 self._ended.add(job_id)
             else:
                 ids.append(job_id)
