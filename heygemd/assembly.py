@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import threading
-import uuid
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -23,8 +23,9 @@ from heygemd.records import EncodeOptions, Job
 from heygemd.render import Heard, Studio, hear
 from heygemd.service import Notifier
 from heygemd.settings import Settings, render_options
-from heygemd.spool.layout import SpoolFolders
-from heygemd.spool.queue import Spool
+from heygemd.spool.fsops import FsOps
+from heygemd.spool.ids import job_id
+from heygemd.spool.queue import Spool, SpoolFolders
 
 _LOADING_S = 180.0  # how long a cold disk may take to load a model before systemd worries
 
@@ -45,7 +46,7 @@ def once(settings: Settings) -> int:
 
 def make_studio(settings: Settings) -> Studio:
     """ffmpeg, its limits, and the encoder that works here."""
-    ffmpeg = tool.find(settings.media.ffmpeg)
+    ffmpeg = tool.find_ffmpeg(settings.media.ffmpeg)
     chosen, reason = encode.choose_encoder(ffmpeg, settings.encode.codec)
     log.info("encoder.chosen", codec=chosen, reason=reason)
     return Studio(
@@ -96,7 +97,8 @@ def _spool(settings: Settings) -> Spool:
     return Spool(
         SpoolFolders(folders.inbox, folders.outbox, folders.work),
         options=render_options(settings),
-        new_id=lambda: uuid.uuid4().hex,
+        fs=FsOps(),
+        new_id=lambda: job_id(time.time_ns() // 1_000_000, os.urandom(5)),
         instance=f"{socket.gethostname()}-{os.getpid()}",
         settle_s=settings.intake.settle_s,
         marker=settings.intake.marker,

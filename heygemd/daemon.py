@@ -110,9 +110,13 @@ class Daemon:
     def turn(self) -> bool:
         """Scan once, then run one clip; False when there was none to run."""
         self.notifier.alive()
-        for name in self.intake.ready(self.clock()):
-            self._claim(name)
-        job = self._next_job()
+        try:
+            for name in self.intake.ready(self.clock()):
+                self._claim(name)
+            job = self._next_job()
+        except TransientError as error:  # a share or a disk is away; the next turn looks again
+            log.warning("share.lost", code=error.reason, message=str(error))
+            return False
         if job is not None:
             self._advance(job)
         self._tell()

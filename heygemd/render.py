@@ -20,7 +20,7 @@ from heygemd.media import audio, encode, probe, verify
 from heygemd.media.decode import Reader
 from heygemd.media.limits import Limits
 from heygemd.media.timeline import lay_timeline
-from heygemd.media.tool import Tool
+from heygemd.media.tool import Ffmpeg
 from heygemd.models import Models
 from heygemd.prefetch import prefetch
 from heygemd.records import (
@@ -31,7 +31,6 @@ from heygemd.records import (
     FaceTrack,
     Frames,
     RenderOptions,
-    Timeline,
     Waveform,
 )
 
@@ -52,7 +51,7 @@ def no_progress(stage: str, n_done: int, n_frames: int) -> None:
 class Studio:
     """What rendering needs besides the models: ffmpeg, its limits, how outputs are written."""
 
-    tool: Tool
+    tool: Ffmpeg
     limits: Limits
     encode: EncodeOptions
     batch: int = 16
@@ -127,15 +126,20 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     reader = Reader(studio.tool, task.clip.path, info)
     with clock.stage("faces"):
         faces = _find_faces(task, reader, models, batch)
-    reader.timeline = lay_timeline(
+    timeline = lay_timeline(
         len(faces.detected), info.fps, task.heard.duration_s, task.options.length
     )
+    reader.timeline = timeline
     with clock.stage("study"):
         plan = models.lips.study(reader, faces, task.heard.voice)
-    with clock.stage("render"):
-        _write(task, reader, plan, models, studio, batch, clock)
+    with (
+        clock.stage("render"),
+        prefetch(clock.timed("decode", _counted(reader.read_timeline(timeline, batch), "render", timeline.n_frames, task))) as batches,
+        prefetch(clock.timed("lips", _spoken(batches, plan, models.lips))) as spoken,
+    ):
+        _encode(task, spoken, reader, studio)
     with clock.stage("verify"):
-        verify.verify(task.out, reader.timeline, task.heard.duration_s, studio.limits)
+        verify.verify(task.out, timeline, task.heard.duration_s, studio.limits)
     return _result(task, reader, faces, clock)
 
 
@@ -147,34 +151,6 @@ def _find_faces(task: ClipTask, reader: Reader, models: Models, batch: int) -> F
     faces = track.track_face(seen.sightings, seen.cuts, task.options.face, seen.frame_size)
     track.require_coverage(faces, task.options.min_coverage)
     return faces
-
-
-def _write(
-    task: ClipTask,
-    reader: Reader,
-    plan: Plan,
-    models: Models,
-    studio: Studio,
-    batch: int,
-    clock: _Clock,
-) -> None:
-    """Pass two: decode, move lips and encode, each one batch ahead of the next."""
-    timeline = reader.timeline
-    counted = _counted(reader.read_timeline(timeline, batch), "render", timeline.n_frames, task)
-    with (
-        prefetch(clock.timed("decode", counted)) as batches,
-        prefetch(clock.timed("lips", _spoken(batches, plan, models.lips))) as spoken,
-    ):
-        encode.write_video(
-            studio.tool,
-            task.out,
-            spoken,
-            reader.info,
-            timeline,
-            sound=task.heard.path,
-            sound_info=task.heard.info,
-            options=studio.encode,
-        )
 
 
 def _spoken(batches: Iterable[Frames], plan: Plan, lips: LipModel) -> Iterator[Frames]:

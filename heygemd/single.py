@@ -24,7 +24,7 @@ from heygemd.records import Clip, Job
 from heygemd.render import ClipTask, Progress, hear
 from heygemd.report import clip_log
 from heygemd.settings import Settings, render_options
-from heygemd.spool.names import distinct_stems
+from heygemd.spool import names
 
 
 def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -> int:
@@ -66,8 +66,8 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
 
 def _job(audio: Path, videos: Sequence[Path], out: Path, scratch: Path, settings: Settings) -> Job:
     """The job as the spool would make it: inputs under neutral names, stems that are free."""
-    taken = [path.stem for path in out.glob("*.mp4")]
-    stems = distinct_stems([path.name for path in videos], taken=taken)
+    taken = [path.name for path in out.glob("*.mp4")]
+    stems = names.stems([*taken, *(path.name for path in videos)])[len(taken) :]
     clips = tuple(
         Clip(f"{n:04d}", path.name, stem, _neutral(path, scratch, f"{n:04d}"), _sha256(path))
         for n, (path, stem) in enumerate(zip(videos, stems, strict=True), start=1)
