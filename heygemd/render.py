@@ -17,7 +17,7 @@ from heygemd.errors import TransientError
 from heygemd.faces import paste, track, watch
 from heygemd.lips.base import LipModel, Plan, Voice
 from heygemd.media import audio, encode, probe, verify
-from heygemd.media.decode import Reader
+from heygemd.media.decode import VideoReader
 from heygemd.media.limits import Limits
 from heygemd.media.timeline import lay_timeline
 from heygemd.media.tool import Ffmpeg
@@ -123,7 +123,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     with clock.stage("probe"):
         info = probe.probe(task.clip.path, studio.limits)
     batch = max(1, min(studio.batch, _BATCH_BYTES // (info.width_px * info.height_px * 3)))
-    reader = Reader(studio.tool, task.clip.path, info)
+    reader = VideoReader(studio.tool, task.clip.path, info, studio.limits)
     with clock.stage("faces"):
         faces = _find_faces(task, reader, models, batch)
     timeline = lay_timeline(
@@ -134,16 +134,26 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         plan = models.lips.study(reader, faces, task.heard.voice)
     with (
         clock.stage("render"),
-        prefetch(clock.timed("decode", _counted(reader.read_timeline(timeline, batch), "render", timeline.n_frames, task))) as batches,
+        prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
         prefetch(clock.timed("lips", _spoken(batches, plan, models.lips))) as spoken,
     ):
-        _encode(task, spoken, reader, studio)
+        counted = _counted(spoken, "render", timeline.n_frames, task)
+        encode.write_video(
+            studio.tool,
+            task.out,
+            counted,
+            info,
+            timeline,
+            sound=task.heard.path,
+            sound_info=task.heard.info,
+            options=studio.encode,
+        )
     with clock.stage("verify"):
         verify.verify(task.out, timeline, task.heard.duration_s, studio.limits)
     return _result(task, reader, faces, clock)
 
 
-def _find_faces(task: ClipTask, reader: Reader, models: Models, batch: int) -> FaceTrack:
+def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int) -> FaceTrack:
     """Pass one: every frame is looked at once."""
     counted = _counted(reader.read_all(batch), "faces", reader.info.n_frames, task)
     with prefetch(counted) as batches:
@@ -174,7 +184,7 @@ def _counted(
         task.progress(stage, n_done, n_frames)
 
 
-def _result(task: ClipTask, reader: Reader, faces: FaceTrack, clock: _Clock) -> ClipResult:
+def _result(task: ClipTask, reader: VideoReader, faces: FaceTrack, clock: _Clock) -> ClipResult:
     timeline = reader.timeline
     without_face = ~faces.present[timeline.source]
     return ClipResult(

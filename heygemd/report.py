@@ -82,7 +82,10 @@ def job_log(
     """
     n_ok = sum(clip["outcome"] == "ok" for clip in clips)
     outcome = "ok" if n_ok == len(clips) else "partial"
-    code, message = "ok" if outcome == "ok" else "clips_failed", f"{n_ok} of {len(clips)} clips are done"
+    code, message = (
+        "ok" if outcome == "ok" else "clips_failed",
+        f"{n_ok} of {len(clips)} clips are done",
+    )
     if error is not None:
         code, message = error.reason, str(error)
     if error is not None or n_ok == 0:

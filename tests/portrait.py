@@ -20,9 +20,23 @@ def frames(n_frames, size_px=384):
     shown = []
     for n in range(n_frames):
         phase = 2 * np.pi * n / 75
-        turn = cv2.getRotationMatrix2D((224.0, 112.0), 2.0 * np.sin(phase), scale * (1.05 + 0.05 * np.sin(phase / 2)))
-        turn[:, 2] += scale * np.array([192.0, 150.0]) - (224.0, 112.0) + (4 * np.cos(phase), 3 * np.sin(phase))
-        shown.append(cv2.warpAffine(picture, turn, (size_px, size_px), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE))
+        turn = cv2.getRotationMatrix2D(
+            (224.0, 112.0), 2.0 * np.sin(phase), scale * (1.05 + 0.05 * np.sin(phase / 2))
+        )
+        turn[:, 2] += (
+            scale * np.array([192.0, 150.0])
+            - (224.0, 112.0)
+            + (4 * np.cos(phase), 3 * np.sin(phase))
+        )
+        shown.append(
+            cv2.warpAffine(
+                picture,
+                turn,
+                (size_px, size_px),
+                flags=cv2.INTER_CUBIC,
+                borderMode=cv2.BORDER_REPLICATE,
+            )
+        )
     return np.stack(shown)
 
 
@@ -48,4 +62,6 @@ def write_blank(path, n_frames=25, fps=Fraction(25)):
 def write_voice(path, seconds=1.0):
     """Something between a hum and speech, with pauses."""
     source = f"sine=f=180:d={seconds}:sample_rate=44100,tremolo=f=4:d=0.9"
-    subprocess.run([FFMPEG, "-v", "error", "-y", "-f", "lavfi", "-i", source, str(path)], check=True)
+    subprocess.run(
+        [FFMPEG, "-v", "error", "-y", "-f", "lavfi", "-i", source, str(path)], check=True
+    )

@@ -152,7 +152,9 @@ def test_killed_in_the_middle_and_started_again_gives_the_same_files(place, medi
     assert once(undisturbed).returncode == 0
 
     command = [sys.executable, "-m", "heygemd", "run", "--config", str(configure(place))]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True) as daemon:
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as daemon:
         for line in daemon.stderr:
             event = json.loads(line)
             if event["event"] == "clip.attempted" and event["clip"] == "ben.mp4":

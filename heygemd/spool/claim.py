@@ -47,6 +47,7 @@ def take(site: Site, job_id: str, name: str, seen: Look) -> Taken:
         fs.rename(folders.inbox / name, folders.payload(job_id))
     except OSError as error:
         if not files.exists(fs, folders.payload(job_id)):
+            site.guard("", "inbox")  # a share that went away just now has lost us nothing
             drop(fs, folders, job_id)
             if error.errno in _LOST:
                 return "lost"
@@ -208,6 +209,7 @@ def finish_rejection(site: Site, job_id: str, reason: dict[str, Any]) -> str:
 
 def move_claim(site: Site, job_id: str, shelf: Path) -> None:
     """Move a whole claim to the archive or the rejected; fine when it is there already."""
+    site.guard("", "inbox")
     fs, folders = site.fs, site.folders
     try:
         fs.rename(folders.claim(job_id), shelf / job_id)

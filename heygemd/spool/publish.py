@@ -83,8 +83,9 @@ def is_published(site: Site, job: Job, clip: Clip) -> bool:
 
 def deliver(site: Site, job: Job, clip: Clip, intent: Intent) -> Path:
     """From the intent to the done record; every step may have happened before."""
+    site.guard(job.id, "outbox")
     fs = site.fs
-    part = site.folders.building / f"{job.id}.{clip.id}.part"
+    part = site.growing(job.id, f"{clip.id}.part")
     folder = outdir.ensure(site, job)
     final = folder / f"{intent['stem']}.mp4"
     while not _same(site, final, intent):
@@ -163,7 +164,7 @@ def _is_ours(site: Site, job: Job, clip: Clip, sidecar: Path) -> bool:
 def _leave_stem(site: Site, job: Job, clip: Clip, sidecar: Path) -> None:
     """Take back a sidecar of ours whose mp4's name somebody else was quicker to take."""
     if files.exists(site.fs, sidecar) and _is_ours(site, job, clip, sidecar):
-        site.guard(job.id)
+        site.guard(job.id, "outbox")
         files.remove(site.fs, sidecar)
 
 
@@ -193,7 +194,7 @@ def _copy_to_outbox(site: Site, job: Job, clip: Clip, part: Path, intent: Intent
 
 def _commit(site: Site, job: Job, part: Path, final: Path, intent: Intent) -> bool:
     """Place the file; False when somebody else was quicker to take the name."""
-    site.guard(job.id)
+    site.guard(job.id, "outbox")
     try:
         commit.place(site.fs, site.place, part, final)
     except OSError as error:

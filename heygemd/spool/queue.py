@@ -128,7 +128,8 @@ class Spool:
                 the outbox says why.
             JobOptionsError: likewise, job.toml is wrong.
         """
-        self._session.guard("")
+        self._session.guard("", "inbox")
+        self._session.guard("", "outbox")
         parts = Path(name).parts
         resumed = len(parts) == 4 and parts[:2] == (OWN, "claims")
         job_id = parts[2] if resumed else self._take(name)

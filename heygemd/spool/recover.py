@@ -55,6 +55,7 @@ def recover(site: Site) -> Recovered:
             claim.settle_claim(site.fs, site.folders, job_id)
             n_claims += 1
         else:
+            site.guard("", "inbox")  # else the folder may be there, and its share not
             claim.drop(site.fs, site.folders, job_id)
             n_swept += 1
     return Recovered(site.place, n_open, n_claims, n_published, n_swept)
@@ -71,8 +72,7 @@ def sweep_building(site: Site) -> int:
     fs, building = site.fs, site.folders.building
     n_swept = 0
     for name in fs.names(building):
-        job_id = name.split(".", 1)[0]
-        if name.startswith(f"{site.spool_id}.") or files.exists(fs, site.folders.job(job_id)):
+        if name.startswith(f"{site.spool_id}."):
             files.remove_tree(fs, building / name)
             n_swept += 1
     if n_swept:

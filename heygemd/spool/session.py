@@ -10,7 +10,7 @@ from heygemd.spool import commit, files, recover, shares
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.layout import OWN, SpoolFolders, check_folders
 from heygemd.spool.recover import Recovered
-from heygemd.spool.site import Site
+from heygemd.spool.site import Side, Site
 
 
 class Session:
@@ -101,10 +101,10 @@ class Session:
         self._needs_recovery = False
         return recovered
 
-    def _sides(self) -> dict[str, Path]:
+    def _sides(self) -> dict[Side, Path]:
         return {"inbox": self._folders.inbox, "outbox": self._folders.outbox}
 
-    def lost(self) -> tuple[str, ...]:
+    def lost(self) -> tuple[Side, ...]:
         """Sides that are not there now: ``inbox``, ``outbox``."""
         return tuple(
             side
@@ -112,7 +112,7 @@ class Session:
             if not shares.is_there(self._fs, folder, self._share_ids.get(side, ""))
         )
 
-    def _refuse_bare_start(self, lost: tuple[str, ...]) -> None:
+    def _refuse_bare_start(self, lost: tuple[Side, ...]) -> None:
         """A folder that never was there is a mistake in the settings, not a share that is away."""
         never = [side for side in lost if side not in self._share_ids]
         if never:
@@ -120,7 +120,7 @@ class Session:
             raise ConfigError(f"no folder at {named}; make it, or run heygemd init")
 
     def _remember_shares(self, spool_id: str) -> None:
-        found = {
+        found: dict[str, str] = {
             side: shares.share_id_of(self._fs, folder) for side, folder in self._sides().items()
         }
         if found != self._share_ids:
@@ -128,22 +128,23 @@ class Session:
             files.put_json(self._fs, self._folders.work / "spool.json", document)
             self._share_ids = found
 
-    def guard(self, job_id: str) -> None:
+    def guard(self, job_id: str, side: Side) -> None:
         """Let a change of the world outside go ahead.
 
         Raises:
-            TransientError: a share is away.
+            TransientError: the share is away.
         """
         del job_id
-        lost = self.lost()
-        if lost:
-            named = ", ".join(f"{side} {self._sides()[side]}" for side in lost)
-            raise TransientError(f"not there: {named}; mount it again", code="share_gone")
+        if side in self.lost():
+            where = self._sides()[side]
+            raise TransientError(f"the {side} {where} is not there; mount it", code="share_gone")
 
     def is_back(self) -> bool:
         """True when both sides are there, after recovering what waited for them."""
         if self.lost():
             return False
+        if self._needs_recovery or not all(self._share_ids.values()):
+            self._remember_shares(self.site.spool_id)
         if self._needs_recovery:
             self._recover(self.site.spool_id)
         return True
