@@ -76,6 +76,11 @@ class Spool:
         """Give the lock back."""
         self._session.close()
 
+    def adopt(self, options: RenderOptions, *, settle_s: float, marker: bool) -> None:
+        """Use other settings from now on; folders in the inbox settle anew."""
+        self._options = options
+        self._inbox = Inbox(self._fs, self._folders, settle_s=settle_s, marker=marker)
+
     def lost(self) -> tuple[str, ...]:
         """Sides that are not there now: ``inbox``, ``outbox``; nothing is done on them."""
         return self._session.lost()
