@@ -51,13 +51,13 @@ def once(settings: Settings) -> int:
 def make_studio(settings: Settings) -> Studio:
     """ffmpeg, its limits, and the encoder that works here."""
     ffmpeg = tool.find_ffmpeg(settings.media.ffmpeg)
-    chosen, reason = encode.choose_encoder(ffmpeg, settings.encode.codec)
-    log.info("encoder.chosen", codec=chosen, reason=reason)
+    chosen = encode.choose_encoder(ffmpeg, settings.encode.codec)
+    log.info("encoder.chosen", codec=chosen.codec, reason=chosen.reason)
     return Studio(
         ffmpeg,
         Limits(settings.media.max_pixels, settings.media.max_duration_s),
         EncodeOptions(
-            chosen,
+            chosen.codec,
             settings.encode.quality,
             settings.encode.preset,
             settings.encode.audio_bit_rate,

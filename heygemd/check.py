@@ -68,8 +68,8 @@ def _guarded(look: Callable[[], Iterator[Finding]], codes: list[int]) -> Iterato
 def _ffmpeg(settings: Settings) -> Iterator[Finding]:
     ffmpeg = tool.find_ffmpeg(settings.media.ffmpeg)
     yield Finding("ffmpeg", "ok", f"{ffmpeg.version} at {ffmpeg.path}")
-    codec, reason = encode.choose_encoder(ffmpeg, settings.encode.codec)
-    yield Finding("encoder", "ok", f"{codec}: {reason}")
+    encoder = encode.choose_encoder(ffmpeg, settings.encode.codec)
+    yield Finding("encoder", "ok", f"{encoder.codec}: {encoder.reason}")
 
 
 def _model(settings: Settings) -> Iterator[Finding]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from heygemd import assembly
 from heygemd.errors import ConfigError, DependencyError
 from heygemd.media import encode, probe
-from heygemd.records import Frames, Timeline, VideoInfo
+from heygemd.records import Frames, VideoInfo
 from heygemd.render import Studio
 from heygemd.settings import Settings, load
 
@@ -95,15 +95,17 @@ def film(camera: Camera, path: Path, studio: Studio) -> None:
     n_frames = round(_CLIP_S * camera.fps)
     info = VideoInfo(camera.width_px, camera.height_px, camera.fps, n_frames, n_frames / camera.fps)
     voice = _asset(VOICES["english"])
+    length_s = n_frames / camera.fps
     encode.write_video(
         studio.tool,
-        path,
         _shots(camera, n_frames),
-        info,
-        Timeline(np.arange(n_frames, dtype=np.int64), camera.fps),
-        sound=voice,
-        sound_info=probe.probe_audio(voice, studio.limits),
+        path,
+        info=info,
+        fps=camera.fps,
+        n_frames=n_frames,
+        sound=encode.Sound(voice, probe.probe_audio(voice, studio.limits), length_s),
         options=studio.encode,
+        limits=studio.limits,
     )
 
 

@@ -130,6 +130,9 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         len(faces.detected), info.fps, task.heard.duration_s, task.options.length
     )
     reader.timeline = timeline
+    sound_s = task.heard.duration_s
+    if task.options.length == "trim":
+        sound_s = min(sound_s, timeline.n_frames / timeline.fps)
     with clock.stage("study"):
         plan = models.lips.study(_Followed(reader, task), faces, task.heard.voice)
     with (
@@ -138,19 +141,26 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         prefetch(clock.timed("lips", _spoken(batches, plan, models.lips))) as spoken,
     ):
         counted = _counted(spoken, "render", timeline.n_frames, task)
-        encode.write_video(
+        encoded = encode.write_video(
             studio.tool,
-            task.out,
             counted,
-            info,
-            timeline,
-            sound=task.heard.path,
-            sound_info=task.heard.info,
+            task.out,
+            info=info,
+            fps=timeline.fps,
+            n_frames=timeline.n_frames,
+            sound=encode.Sound(task.heard.path, task.heard.info, sound_s),
             options=studio.encode,
+            limits=studio.limits,
         )
     with clock.stage("verify"):
-        verify.verify(task.out, timeline, task.heard.duration_s, studio.limits)
-    return _result(task, reader, faces, clock)
+        verify.verify_video(
+            task.out,
+            n_frames=timeline.n_frames,
+            fps=timeline.fps,
+            sound_s=sound_s,
+            limits=studio.limits,
+        )
+    return _result(task, reader, faces, encoded, clock)
 
 
 def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int) -> FaceTrack:
@@ -202,7 +212,13 @@ class _Followed:
             self._task.progress("study", self._n_read, 0)
 
 
-def _result(task: ClipTask, reader: VideoReader, faces: FaceTrack, clock: _Clock) -> ClipResult:
+def _result(
+    task: ClipTask,
+    reader: VideoReader,
+    faces: FaceTrack,
+    encoded: encode.Encoded,
+    clock: _Clock,
+) -> ClipResult:
     timeline = reader.timeline
     without_face = ~faces.present[timeline.source]
     return ClipResult(
@@ -216,7 +232,13 @@ def _result(task: ClipTask, reader: VideoReader, faces: FaceTrack, clock: _Clock
         gaps=_ranges(without_face),
         timings_s=clock.timings_s(),
         warnings=tuple(_warnings(task, faces, without_face)),
-        notes={"n_source_frames": len(faces.detected), "cuts": len(faces.cuts)},
+        notes={
+            "n_source_frames": len(faces.detected),
+            "cuts": len(faces.cuts),
+            "width_px": encoded.width_px,
+            "height_px": encoded.height_px,
+            "sound": encoded.sound,
+        },
     )
 
 

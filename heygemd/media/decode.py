@@ -224,8 +224,8 @@ class VideoReader:
 
     def _read(self, child: Child, frames: Frames) -> int:
         """Whole frames read into the front of ``frames``; fewer only at the end."""
-        n_bytes = child.read_into(memoryview(frames).cast("B"))
-        n_read, rest = divmod(n_bytes, frames[0].nbytes)
+        n_bytes = child.read_into(frames.data.cast("B"))
+        n_read, rest = divmod(n_bytes, int(frames[0].nbytes))
         if rest:
             child.finish()
             raise MediaError("ffmpeg ended inside a frame", code="corrupt")
@@ -258,7 +258,7 @@ def fingerprint(frame: Frames) -> int:
     Args:
         frame: (H, W, 3) uint8.
     """
-    return zlib.crc32(np.ascontiguousarray(frame[::PRINT_ROWS]))
+    return zlib.crc32(np.ascontiguousarray(frame[::PRINT_ROWS]).data)
 
 
 def stretches(timeline: Timeline, n_reverse: int) -> Iterator[Stretch]:

@@ -102,9 +102,11 @@ def probe_kind(path: Path, limits: Limits | None = None) -> Kind:
         return "picture"
     try:
         facts = look_inside(path, limits or Limits(), _clip_error)
-    except (MediaError, LimitError):
+    except LimitError:
+        return "audio" if seen in {"mp4_sound", "riff_sound", "sound"} else "video"
+    except MediaError:
         damaged: dict[Sniffed, Kind] = {
-            "mp4": "video", "riff_video": "video", "matroska": "video",
+            "mp4": "video", "riff_video": "video", "matroska": "video", "film": "video",
             "mp4_sound": "audio", "riff_sound": "audio", "sound": "audio",
         }  # fmt: skip
         return damaged.get(seen, "unknown")

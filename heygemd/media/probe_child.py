@@ -125,10 +125,13 @@ def see_packets(container: Any, streams: list[Any], seen: dict[str, Any]) -> Non
     stamps: dict[int, list[int]] = {stream.index: [] for stream in streams}
     ends: dict[int, int] = {}
     frames: list[dict[str, Any]] = []
+    sounds: list[int] = []
     for packet in _packets(container, streams):
         stream = packet.stream
         if stream.type == "video" and len(frames) < N_FRAMES_SEEN:
-            frames += _decode(packet)
+            frames += [see_frame(frame) for frame in _decode(packet)]
+        elif stream.type == "audio" and not sounds:
+            sounds += [frame.pts or 0 for frame in _decode(packet) if frame.samples]
         stamp = packet.pts if packet.pts is not None else packet.dts
         if stamp is None or packet.is_discard or not packet.size:
             continue
@@ -138,6 +141,8 @@ def see_packets(container: Any, streams: list[Any], seen: dict[str, Any]) -> Non
         seen[stream.type] |= sum_up(stamps[stream.index], ends.get(stream.index))
     if seen["video"]:
         seen["video"]["frames"] = frames[:N_FRAMES_SEEN]
+    if seen["audio"]:
+        seen["audio"]["heard_at"] = sounds[0] if sounds else None
 
 
 def _packets(container: Any, streams: list[Any]) -> Iterator[Any]:  # noqa: ANN401
@@ -149,9 +154,9 @@ def _packets(container: Any, streams: list[Any]) -> Iterator[Any]:  # noqa: ANN4
         av.logging.log(av.logging.ERROR, "demux", str(error))
 
 
-def _decode(packet: Any) -> list[dict[str, Any]]:  # noqa: ANN401
+def _decode(packet: Any) -> list[Any]:  # noqa: ANN401
     try:
-        return [see_frame(frame) for frame in packet.decode()]
+        return list(packet.decode())
     except av.error.FFmpegError:  # a stream may begin amid a group of pictures
         return []
 

@@ -9,7 +9,7 @@ from typing import BinaryIO, Literal
 
 Sniffed = Literal[
     "empty", "playlist", "text", "mp4", "mp4_sound", "riff_video", "riff_sound", "matroska",
-    "picture", "sound", "unknown",
+    "film", "picture", "sound", "unknown",
 ]  # fmt: skip
 
 HEAD_BYTES = 4096
@@ -21,6 +21,7 @@ EBML, PNG, JPEG = b"\x1aE\xdf\xa3", b"\x89PNG", b"\xff\xd8\xff"
 RIFF_KINDS: dict[bytes, Sniffed] = {
     b"WAVE": "riff_sound", b"WEBP": "picture", b"AVI ": "riff_video",
 }  # fmt: skip
+FILMS = (b"\0\0\1\xba", b"\0\0\1\xb3", b"FLV\1", b"0&\xb2u\x8ef\xcf\x11")
 MP4_SOUND_BRANDS = (b"M4A ", b"M4B ", b"F4A ")
 FIRST_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip", b"pnot", b"styp")
 UNKNOWN_RIFF_SIZE = 0x7FFF0000  # writers that cannot seek leave this or more
@@ -57,6 +58,7 @@ def sniff(path: Path) -> Sniffed:
         (head[:4] in {b"RIFF", b"RF64"}, RIFF_KINDS.get(head[8:12], "unknown")),
         (head.startswith(EBML), "matroska"),
         (head.startswith((PNG, JPEG)), "picture"),
+        (head.startswith(FILMS) or head[:189:188] == b"GG", "film"),
         (head.startswith(SOUNDS), "sound"),
         (words.startswith(PLAYLISTS), "playlist"),
         (_is_text(head), "text"),

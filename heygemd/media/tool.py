@@ -334,7 +334,7 @@ def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
 
 def _environment() -> dict[str, str]:
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", **kept}
+    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "SVT_LOG": "1", **kept}
 
 
 def _cap(pid: int, caps: Caps) -> None:
