@@ -118,7 +118,7 @@ def _pulse(settings: Settings) -> Pulse:
     )  # fmt: skip
     pulse.metrics.started(__version__)
     for fd in listening(env, pid).values():
-        pulse.metrics.serve(fd)
+        pulse.metrics.serve(socket.socket(fileno=fd))
     pulse.notifier.extend(_LOADING_S)
     pulse.tell()
     return pulse

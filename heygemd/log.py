@@ -112,6 +112,7 @@ def configure(
             structlog.processors.format_exc_info,
             _printable,
             renderer,
+            _one_line,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
@@ -152,9 +153,15 @@ _CONTROLS = {
 }
 
 
+def _one_line(logger: WrappedLogger, method: str, line: str) -> str:
+    """JSON leaves these characters as they are, and some readers end a line at them."""
+    del logger, method
+    return line.translate(_CONTROLS)
+
+
 def _clean(value: object) -> object:
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode("utf-8").translate(_CONTROLS)
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
     if isinstance(value, dict):
         return {_clean(key): _clean(inner) for key, inner in value.items()}
     return [_clean(inner) for inner in value] if isinstance(value, list | tuple) else value

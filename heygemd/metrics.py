@@ -152,9 +152,8 @@ class Metrics:
         """
         put_whole(path, self.text(), mode=0o644)
 
-    def serve(self, fd: int) -> None:
+    def serve(self, listener: socket) -> None:
         """Answer GET /metrics on a listening socket that systemd opened, in a thread of its own."""
-        listener = socket(fileno=fd)
         server = _Server(listener)
         server.set_app(make_wsgi_app(self.registry))
         threading.Thread(target=server.serve_forever, name="metrics", daemon=True).start()

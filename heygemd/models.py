@@ -70,9 +70,7 @@ def _lip_model(model: Model) -> LipModel:
                 "model.name = wav2lip, but model.path names no checkpoint; "
                 "run heygemd models add PATH and set model.path to what it prints"
             )
-        return Wav2LipModel(
-            model.path, device=model.device, batch=model.batch, compat=model.compat
-        )
+        return Wav2LipModel(model.path, device=model.device, batch=model.batch, compat=model.compat)
     from heygemd.lips.passthrough import Passthrough  # noqa: PLC0415
 
     return Passthrough()
