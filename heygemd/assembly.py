@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -75,12 +75,10 @@ def _daemon(settings: Settings, read: Callable[[], Settings]) -> Iterator[Daemon
     stop, wishes = Stop(drain_s=settings.service.drain_s), Wishes()
     with _signals(stop, wishes):
         studio = make_studio(settings)
-        loaded = _load_models(settings, pulse)
-        pulse.notifier.extend(_LOADING_S)
-        spool = _spool(settings)
-        log.info("spool.recovered", found=spool.open())
-        reloader = Reloader(settings, read, spool, loaded, stop)
-        try:
+        with closing(_load_models(settings, pulse)) as loaded, closing(_spool(settings)) as spool:
+            pulse.notifier.extend(_LOADING_S)
+            log.info("spool.recovered", **asdict(spool.open()))
+            reloader = Reloader(settings, read, spool, loaded, stop)
             daemon = Daemon(
                 spool,
                 reloader.workshop(studio, pulse),
@@ -92,12 +90,9 @@ def _daemon(settings: Settings, read: Callable[[], Settings]) -> Iterator[Daemon
                 reloader,
             )
             pulse.between = daemon.heed
-            facts = loaded.facts
-            log.info("daemon.ready", device=facts.device, model=facts.name)
-            pulse.ready(model=asdict(facts))
+            pulse.ready(model=asdict(loaded.facts))
+            log.info("daemon.ready", inbox=str(settings.folders.inbox), device=loaded.facts.device)
             yield daemon
-        finally:
-            spool.close()
 
 
 def _pulse(settings: Settings) -> Pulse:

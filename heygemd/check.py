@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -73,7 +74,8 @@ def _ffmpeg(settings: Settings) -> Iterator[Finding]:
 
 
 def _model(settings: Settings) -> Iterator[Finding]:
-    facts = models.load(settings.model, settings.faces).facts
+    with closing(models.load(settings.model, settings.faces)) as loaded:
+        facts = loaded.facts
     yield Finding("faces", "ok", facts.detector)
     digest = f", sha256 {facts.sha256[:12]}" if facts.sha256 else ""
     yield Finding("model", "ok", f"{facts.name} on {facts.device}{digest}")

@@ -34,6 +34,10 @@ class Intake(Queue, Protocol):
         """Folders that are not complete yet, and why."""
         ...
 
+    def settling(self) -> bool:
+        """Whether time alone would make a folder ready."""
+        ...
+
     def claim(self, name: str) -> Job | None:
         """The job, now ours; None when someone was faster or still writes."""
         ...
@@ -135,11 +139,10 @@ class Daemon:
 
     def drain(self) -> None:
         """Work until nothing is ready, waiting for folders that may still settle."""
-        patience_s = self.clock() + self.settle_s * (1 + 2 / _SETTLE_POLLS)
         while not self.stop.soon():
             if self.turn():
                 continue
-            if self.clock() >= patience_s and not self.intake.jobs():
+            if not (self.intake.settling() or self.intake.jobs()):
                 break
             self._wait()
         self._end()
@@ -186,7 +189,7 @@ class Daemon:
             self.heed()
             self.pulse.beat()
             rang = self.bell.wait(until_s - self.clock())
-            if rang and not self.intake.waiting():  # what settles is looked at often enough
+            if rang and not self.intake.settling():  # what settles is looked at often enough
                 return
 
     def _claim(self, name: str) -> None:

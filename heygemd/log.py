@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
@@ -111,8 +112,7 @@ def configure(
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _printable,
-            renderer,
-            _one_line,
+            _one_line(renderer),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
@@ -153,10 +153,13 @@ _CONTROLS = {
 }
 
 
-def _one_line(logger: WrappedLogger, method: str, line: str) -> str:
-    """JSON leaves these characters as they are, and some readers end a line at them."""
-    del logger, method
-    return line.translate(_CONTROLS)
+def _one_line(renderer: Callable[..., str]) -> Callable[..., str]:
+    """The renderer's line; escapes what JSON leaves as it is and some readers end a line at."""
+
+    def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        return renderer(logger, method, event).translate(_CONTROLS)
+
+    return render
 
 
 def _clean(value: object) -> object:

@@ -29,6 +29,10 @@ class Models:
     lips: LipModel
     n_workers: int = 1
 
+    def close(self) -> None:
+        """Give back what the detector holds; the lip model goes with the process."""
+        self.detector.close()
+
     @property
     def facts(self) -> ModelFacts:
         """What the logs say of them."""

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +44,13 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
             raise (AudioError if path == audio else MediaError)(f"no file at {path}")
     out.mkdir(parents=True, exist_ok=True)
     studio = make_studio(settings)
-    loaded = models.load(settings.model, settings.faces)
-    executor = LocalExecutor(loaded, studio)
     n_failed = 0
-    with tempfile.TemporaryDirectory(prefix=".heygemd-", dir=out) as scratch, _bars() as bars:
+    with (
+        closing(models.load(settings.model, settings.faces)) as loaded,
+        tempfile.TemporaryDirectory(prefix=".heygemd-", dir=out) as scratch,
+        _bars() as bars,
+    ):
+        executor = LocalExecutor(loaded, studio)
         job = _job(audio, videos, out, Path(scratch), settings)
         heard = hear(job.audio, job.options, loaded.lips, studio)
         for clip in job.clips:

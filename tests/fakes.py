@@ -39,6 +39,9 @@ class FakeQueue:
     def lost(self):
         return ()
 
+    def settling(self):
+        return False
+
     def claim(self, name):
         job = self.inbox.pop(name)
         if name in self.rejects:

@@ -1,67 +1,35 @@
-"""Small self-made media with a real face: scikit-image's portrait under a moving camera."""
+"""Pictures of one public-domain face (Eileen Collins, NASA), of any size and place."""
 
-from __future__ import annotations
-
-import subprocess
-from fractions import Fraction
+from functools import cache
 
 import cv2
-import imageio_ffmpeg
 import numpy as np
 from skimage import data
 
-FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
+FACE = (170, 60, 280, 200)  # x1 y1 x2 y2 in the portrait, by eye
 
 
-def frames(n_frames, size_px=384):
-    """(N, S, S, 3) uint8 BGR: the face drifts, turns and grows a little."""
-    picture = data.astronaut()[:, :, ::-1]
-    scale = size_px / 384
-    shown = []
-    for n in range(n_frames):
-        phase = 2 * np.pi * n / 75
-        turn = cv2.getRotationMatrix2D(
-            (224.0, 112.0), 2.0 * np.sin(phase), scale * (1.05 + 0.05 * np.sin(phase / 2))
-        )
-        turn[:, 2] += (
-            scale * np.array([192.0, 150.0])
-            - (224.0, 112.0)
-            + (4 * np.cos(phase), 3 * np.sin(phase))
-        )
-        shown.append(
-            cv2.warpAffine(
-                picture,
-                turn,
-                (size_px, size_px),
-                flags=cv2.INTER_CUBIC,
-                borderMode=cv2.BORDER_REPLICATE,
-            )
-        )
-    return np.stack(shown)
+@cache
+def _portrait():
+    return np.ascontiguousarray(data.astronaut()[..., ::-1])
 
 
-def write_clip(path, n_frames=25, fps=Fraction(25), size_px=384):
-    """An mp4 of ``frames``, without sound."""
-    write(path, frames(n_frames, size_px), fps)
+def picture(width_px=320, height_px=240, *, face_px=80, centre=(160, 120), turn_deg=0.0):
+    """(H, W, 3) uint8 BGR: the face ``face_px`` wide about ``centre``, on plain grey."""
+    scale = face_px / (FACE[2] - FACE[0])
+    middle = ((FACE[0] + FACE[2]) / 2, (FACE[1] + FACE[3]) / 2)
+    place = cv2.getRotationMatrix2D(middle, turn_deg, scale)
+    place[:, 2] += np.array(centre) - middle
+    size = (width_px, height_px)
+    return cv2.warpAffine(_portrait(), place, size, flags=cv2.INTER_AREA, borderValue=(90, 90, 90))
 
 
-def write(path, pictures, fps=Fraction(25)):
-    """An mp4 of any (N, H, W, 3) uint8 BGR."""
-    height, width = pictures.shape[1:3]
-    command = [FFMPEG, "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{width}x{height}",
-               "-r", str(fps), "-i", "-", "-c:v", "libx264", "-crf", "15", "-preset", "ultrafast",
-               "-pix_fmt", "yuv420p", "-f", "mp4", str(path)]  # fmt: skip
-    subprocess.run(command, input=np.ascontiguousarray(pictures).tobytes(), check=True)
-
-
-def write_blank(path, n_frames=25, fps=Fraction(25)):
-    """An mp4 in which nobody is seen."""
-    write(path, np.full((n_frames, 120, 160, 3), 90, np.uint8), fps)
-
-
-def write_voice(path, seconds=1.0):
-    """Something between a hum and speech, with pauses."""
-    source = f"sine=f=180:d={seconds}:sample_rate=44100,tremolo=f=4:d=0.9"
-    subprocess.run(
-        [FFMPEG, "-v", "error", "-y", "-f", "lavfi", "-i", source, str(path)], check=True
+def clip(n_frames, step=(3, 1), **picture_options):
+    """(N, H, W, 3): the face moving by ``step`` px a frame."""
+    x, y = picture_options.pop("centre", (120, 110))
+    return np.stack(
+        [
+            picture(centre=(x + at * step[0], y + at * step[1]), **picture_options)
+            for at in range(n_frames)
+        ]
     )

@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 
-import portrait
+import made_media
 import pytest
 
 from heygemd.cli import main
@@ -31,7 +31,9 @@ def test_help_exits_0_and_shows_the_commands(capsys):
 
 
 def test_help_loads_no_network():
-    code = "import sys; from heygemd.cli import main; main(['--help']); print('torch' in sys.modules)"
+    code = (
+        "import sys; from heygemd.cli import main; main(['--help']); print('torch' in sys.modules)"
+    )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.splitlines()[-1] == "False"
 
@@ -84,9 +86,9 @@ def test_check_finds_missing_folders_and_says_what_to_do(tmp_path, capsys):
 @pytest.fixture(scope="module")
 def shots(tmp_path_factory):
     folder = tmp_path_factory.mktemp("shots")
-    portrait.write_voice(folder / "-voice %03d.wav", 0.6)
-    portrait.write_clip(folder / "data:anna.mp4", n_frames=12)
-    portrait.write_blank(folder / "nobody.mp4", n_frames=5)
+    made_media.write_voice(folder / "-voice %03d.wav", 0.6)
+    made_media.write_clip(folder / "data:anna.mp4", n_frames=12)
+    made_media.write_blank(folder / "nobody.mp4", n_frames=5)
     return folder
 
 
@@ -100,7 +102,7 @@ def test_render_takes_awkward_names_keeps_what_is_there_and_tells_what_failed(sh
                     shots / "-voice %03d.wav", *clips)  # fmt: skip
     assert ended.returncode == 1, ended.stderr
     assert (out / "data_anna.mp4").read_text() == "mine"
-    (finished,) = [path for path in out.glob("*~2.mp4")]
+    (finished,) = out.glob("*~2.mp4")
     log = json.loads(finished.with_suffix(".json").read_text())
     assert (log["outcome"], log["n_frames"]) == ("ok", 15)
     assert json.loads((out / "nobody.json").read_text())["code"] == "no_face"

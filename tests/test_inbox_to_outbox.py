@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-import portrait
+import made_media
 import pytest
 
 CONFIG = """
@@ -28,9 +28,9 @@ device = "cpu"
 def media(tmp_path_factory):
     """One voice of 1.2 s, one good clip of 1 s, and clips that are bad in their own ways."""
     folder = tmp_path_factory.mktemp("media")
-    portrait.write_voice(folder / "voice.wav", 1.2)
-    portrait.write_clip(folder / "anna.mp4")
-    portrait.write_blank(folder / "nobody.mp4")
+    made_media.write_voice(folder / "voice.wav", 1.2)
+    made_media.write_clip(folder / "anna.mp4")
+    made_media.write_blank(folder / "nobody.mp4")
     (folder / "empty.mp4").touch()
     (folder / "corrupt.mp4").write_bytes((folder / "anna.mp4").read_bytes()[:2000])
     (folder / "sound only.mp4").write_bytes((folder / "voice.wav").read_bytes())

@@ -211,7 +211,8 @@ def test_the_harness_catches_archive_first(world, monkeypatch):
     close_job = Spool.close_job
 
     def hasty(spool, job, log):
-        claim.move_claim(spool._site, job.id, spool._folders.archive)
+        folders = spool._folders
+        claim.move_claim(spool._site, job.id, folders.claims, folders.archive)
         return close_job(spool, job, log)
 
     monkeypatch.setattr(Spool, "close_job", hasty)

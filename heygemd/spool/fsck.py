@@ -27,9 +27,10 @@ from heygemd.spool.layout import OWN, RECORD_FOLDERS, SpoolFolders
 
 Severity = Literal["error", "note"]
 
-_WORK = {"instance.lock", "spool.json", "jobs"}
-_JOB = {"job.json", "outdir", "CLOSED", "REJECTED", "CANCEL", "REMOVED", *RECORD_FOLDERS}
-_INBOX = {"SHARE_ID", "claims", "archive", "rejected"}
+_WORK = {"instance.lock", "spool.json", "jobs", "trash"}
+_MARKS = {"CLOSED", "REJECTED", "LOST", "CANCEL", "REMOVED", "REOPEN"}
+_JOB = {"job.json", "outdir", *_MARKS, *RECORD_FOLDERS}
+_INBOX = {"SHARE_ID", "claims", "archive", "rejected", "spools"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,7 @@ def check(fs: FsOps, folders: SpoolFolders, *, max_attempts: int, at_rest: bool)
 
 def _view(fs: FsOps, folders: SpoolFolders, job_id: str) -> _View | None:
     manifest = files.read_json(fs, folders.manifest(job_id))
-    if manifest is None:
+    if manifest is None or files.exists(fs, folders.job(job_id) / "LOST"):
         return None
     moved = files.read_bytes(fs, folders.job(job_id) / "outdir")
     out_name = moved.decode() if moved else manifest["out_name"]
@@ -256,7 +257,7 @@ def _check_rest(fs: FsOps, folders: SpoolFolders) -> Iterator[Finding]:
 
 def _check_growing(fs: FsOps, folders: SpoolFolders, job_id: str) -> Iterator[Finding]:
     folder = folders.job(job_id)
-    known = any(files.exists(fs, folder / name) for name in ("job.json", "CLOSED", "REJECTED"))
+    known = any(files.exists(fs, folder / name) for name in ("job.json", "REJECTED", "LOST"))
     if not known and not files.exists(fs, folders.payload(job_id)):
         yield Finding("I6", folder, "a job without a folder", job_id=job_id)
     for kind in RECORD_FOLDERS:

@@ -67,6 +67,16 @@ class SpoolFolders:
         """One folder per job this spool ever claimed, until retention removes it."""
         return self.work / "jobs"
 
+    @property
+    def trash(self) -> Path:
+        """Records of jobs that are being forgotten."""
+        return self.work / "trash"
+
+    @property
+    def beats(self) -> Path:
+        """One heartbeat per spool that shares this inbox."""
+        return self.inbox / OWN / "spools"
+
     def claim(self, job_id: str) -> Path:
         """The claim of a job."""
         return self.claims / job_id

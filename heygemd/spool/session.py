@@ -8,6 +8,7 @@ from pathlib import Path
 from heygemd.errors import BusyError, ConfigError, TransientError
 from heygemd.spool import commit, files, recover, shares
 from heygemd.spool.fsops import FsOps
+from heygemd.spool.holder import holder
 from heygemd.spool.layout import OWN, SpoolFolders, check_folders
 from heygemd.spool.recover import Recovered
 from heygemd.spool.site import Side, Site
@@ -21,15 +22,23 @@ class Session:
         folders: the three roots.
         new_id: names the spool at its first opening.
         instance: who we are, in words for people.
+        shared: other spools use this inbox too.
     """
 
     def __init__(
-        self, fs: FsOps, folders: SpoolFolders, *, new_id: Callable[[], str], instance: str
+        self,
+        fs: FsOps,
+        folders: SpoolFolders,
+        *,
+        new_id: Callable[[], str],
+        instance: str,
+        shared: bool,
     ) -> None:
         self._fs = fs
         self._folders = folders
         self._new_id = new_id
         self._instance = instance
+        self._shared = shared
         self._lock_fd: int | None = None
         self._site: Site | None = None
         self._share_ids: dict[str, str] = {}
@@ -132,12 +141,21 @@ class Session:
         """Let a change of the world outside go ahead.
 
         Raises:
-            TransientError: the share is away.
+            TransientError: the share is away, or another spool has taken the job over.
         """
-        del job_id
         if side in self.lost():
             where = self._sides()[side]
             raise TransientError(f"the {side} {where} is not there; mount it", code="share_gone")
+        if job_id and self._shared and "inbox" not in self.lost():
+            self._check_holder(job_id)
+
+    def _check_holder(self, job_id: str) -> None:
+        spool_id, epoch = holder(self.site, job_id)
+        if spool_id == self.site.spool_id:
+            return
+        lost = {"job_id": job_id, "spool": spool_id, "epoch": epoch}
+        files.put_json(self._fs, self._folders.job(job_id) / "LOST", lost)
+        raise TransientError(f"job {job_id} was taken over by {spool_id}", code="claim_lost")
 
     def is_back(self) -> bool:
         """True when both sides are there, after recovering what waited for them."""
