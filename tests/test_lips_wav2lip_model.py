@@ -28,7 +28,7 @@ class Reader:
 class Copycat(nn.Module):
     """A network that gives back the face it was shown whole."""
 
-    def forward(self, mel, faces):
+    def forward(self, _mel, faces):
         return faces[:, 3:]
 
 
@@ -106,7 +106,7 @@ def literal_boxes(detections, height, width):
     return literal_smooth(np.array(results))
 
 
-def literal_inference(frames, detections, mel, fps, network, batch):
+def literal_inference(frames, detections, mel, network, *, fps, batch):
     """Every composed frame of the published inference, in the order it writes them."""
     chunks, i, multiplier = [], 0, 80.0 / fps
     while True:
@@ -147,28 +147,29 @@ def literal_inference(frames, detections, mel, fps, network, batch):
 
 @pytest.fixture(scope="module")
 def clip():
-    """Twenty frames of moving texture, and detections that wander over an edge of the picture."""
+    """Nine frames of moving texture, and detections that wander over an edge of the picture."""
     rng = np.random.default_rng(5)
     texture = cv2.GaussianBlur(rng.integers(0, 256, (300, 400, 3), dtype=np.uint8), (0, 0), 2)
-    frames = np.stack([texture[i : i + 180, 2 * i : 2 * i + 240] for i in range(20)])
-    drift = np.linspace(0, 70, 20)[:, None] * [1, 0.5, 1, 0.5]
-    boxes = np.array([-6.3, 30.7, 120.4, 160.2]) + drift + rng.normal(0, 2, (20, 4))
+    frames = np.stack([texture[i : i + 180, 2 * i : 2 * i + 240] for i in range(0, 18, 2)])
+    drift = np.linspace(0, 70, 9)[:, None] * [1, 0.5, 1, 0.5]
+    boxes = np.array([-6.3, 30.7, 120.4, 160.2]) + drift + rng.normal(0, 2, (9, 4))
     return frames, boxes.astype(np.float32)
 
 
-@pytest.mark.parametrize("n_columns", [40, 61, 110])
+# Fewer windows than frames, and more: the clip starts over.
+@pytest.mark.parametrize("n_columns", [30, 49])
 def test_composed_frames_are_those_of_the_published_inference_bit_for_bit(
     compatible, clip, n_columns
 ):
     frames, boxes = clip
     mel = np.random.default_rng(2).uniform(-4, 4, (80, n_columns)).astype(np.float32)
-    expected = literal_inference(list(frames), boxes, mel, 25.0, compatible.network, 8)
+    expected = literal_inference(list(frames), boxes, mel, compatible.network, fps=25.0, batch=4)
 
     source = np.arange(len(expected)) % len(frames)
     plan = compatible.study(Reader(frames, source), track_of(boxes), Wav2LipVoice(mel, 0.0))
     made = []
-    for first in range(0, len(expected), 8):
-        span = range(first, min(first + 8, len(expected)))
+    for first in range(0, len(expected), 4):
+        span = range(first, min(first + 4, len(expected)))
         batch = frames[source[span]].copy()
         for frame, patch in zip(batch, compatible.speak(batch, plan, span), strict=True):
             assert (patch.alpha == 1).all()
@@ -186,7 +187,7 @@ def test_the_random_network_draws_busy_pictures(compatible, clip, voice):
     patches = compatible.speak(frames[:2], plan, range(2))
 
     assert patches[0].pixels.std() > 20
-    assert (patches[0].pixels != patches[1].pixels[: len(patches[0].pixels)]).any()
+    assert patches[1].pixels.std() > 20
 
 
 def test_the_plain_network_draws_what_the_published_one_draws(plain, compatible):
@@ -330,23 +331,21 @@ def test_a_network_that_changes_nothing_leaves_a_smooth_picture_as_it_was(copyca
 
 
 def test_nothing_above_the_mouth_changes_and_the_border_of_a_patch_is_clear(plain, clip, voice):
-    frames, boxes = clip
-    still = np.repeat(boxes[10:11], len(frames), axis=0)
-    plan = plain.study(Reader(frames), track_of(still), voice)
-    (patch,) = plain.speak(frames[10:11], plan, range(10, 11))
-    frame = frames[10].copy()
+    frames, _ = clip
+    x1, y1, x2, y2 = box = (60, 30, 180, 160)
+    plan = plain.study(Reader(frames), track_of([box] * len(frames)), voice)
+    (patch,) = plain.speak(frames[:1], plan, range(1))
+    frame = frames[0].copy()
     lay(frame, patch)
-    x1, y1, x2, y2 = still[0]
 
-    assert (frame != frames[10]).any()
-    changed_rows, changed_columns = np.nonzero((frame != frames[10]).any(axis=2))
-    assert changed_rows.min() >= y1 + 0.45 * (y2 - y1)
-    assert changed_rows.max() <= y2 + 0.05 * (y2 - y1)
-    assert changed_columns.min() >= x1
-    assert changed_columns.max() <= x2
-    assert (
-        max(edge.max() for edge in (patch.alpha[-1], patch.alpha[:, 0], patch.alpha[:, -1])) < 0.05
-    )
+    rows, columns = np.nonzero((frame != frames[0]).any(axis=2))
+    assert len(rows) > 1000
+    assert rows.min() >= y1 + 0.45 * (y2 - y1)
+    assert rows.max() <= y2 + 0.08 * (y2 - y1)
+    assert columns.min() >= x1
+    assert columns.max() <= x2
+    edges = (patch.alpha[0], patch.alpha[-1], patch.alpha[:, 0], patch.alpha[:, -1])
+    assert max(edge.max() for edge in edges) < 0.02
 
 
 def test_short_gpu_memory_halves_the_batch_for_good(copycat, clip, voice):

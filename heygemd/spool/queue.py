@@ -396,5 +396,5 @@ class Spool:
 
     @weighed("sweep the spool")
     def sweep(self, policy: Retention, now_unix_s: float) -> Swept:
-        """Let go of inputs and records as the policy says, by the wall clock; call it now and then."""
+        """Let go of inputs and records as the policy says, by the wall clock; call it often."""
         return retention.sweep(self._site, policy, now_unix_s)

@@ -17,7 +17,7 @@ Face = NDArray[np.float32]
 
 # All in pixels of the crop. The network sees nothing below row 48 and paints it anew.
 _TOP_ROWS = (46.0, 58.0)  # from nothing to all, under the eyes and over the upper lip
-_SOFT_EDGE = 8.0
+_SOFT_EDGE = 6.0
 _OUTLINE_GROWTH = 1.06  # the mesh ends at the cheek; the blend may end beside it
 _CHIN_ROOM = 6.0  # the mouth may open wider than it does in the source
 _OUTLINE_BLUR = 3.0
@@ -84,7 +84,8 @@ def mask(pose: Pose) -> NDArray[np.float32]:
     if pose.points is None:
         return alpha.copy()
     to_crop = pose.to_crop()
-    points = pose.points @ to_crop[:, :2].T.astype(np.float32) + to_crop[:, 2].astype(np.float32)
+    # Points count from the frame's edge, pixel numbers from the middle of the first pixel.
+    points = ((pose.points - 0.5) @ to_crop[:, :2].T + to_crop[:, 2]).astype(np.float32)
     middle = points.mean(0)
     points = middle + (points - middle) * np.float32(_OUTLINE_GROWTH)
     lower = np.clip(points[:, 1] - FACE_SIZE_PX / 2, 0, None) / (FACE_SIZE_PX / 2)

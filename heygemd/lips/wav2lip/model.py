@@ -182,10 +182,11 @@ def network_input(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     Args:
         crops: (B, 96, 96, 3) uint8 BGR.
     """
-    whole = (crops.transpose(0, 3, 1, 2) / 255.0).astype(np.float32)  # float64 first, as published
-    hidden = whole.copy()
-    hidden[:, :, FACE_SIZE_PX // 2 :] = 0
-    return np.concatenate((hidden, whole), axis=1)
+    hidden = crops.copy()
+    hidden[:, FACE_SIZE_PX // 2 :] = 0
+    faces = np.concatenate((hidden, crops), axis=3) / 255.0  # float64 before float32, as published
+    # Channels last in memory, likewise: other layouts round otherwise.
+    return faces.astype(np.float32).transpose(0, 3, 1, 2)
 
 
 def _crop(frame: NDArray[np.uint8], place: Box | Pose) -> NDArray[np.uint8]:

@@ -15,8 +15,9 @@ from heygemd.records import FaceTrack
 _EYE_LEFT_IN_PICTURE = [33, 133]
 _EYE_RIGHT_IN_PICTURE = [362, 263]
 
-# Below the box, as a share of its height: the published 10 px under a face of 200 px.
-_CHIN_PAD = 0.05
+# Below the box, as a share of its height: the published 10 px under a face of 125 px, so that a
+# mouth that opens wide keeps its chin inside.
+_CHIN_PAD = 0.08
 
 # Half widths of the smoothing. A place may follow the head; a size that moves is seen as breathing.
 _PLACE_RADIUS_S = 0.12
@@ -34,7 +35,7 @@ class Pose:
         centre_px: x, y; 0 is the left or top edge of the frame.
         size_px: width, height.
         angle_rad: how far the line of the eyes falls to the right.
-        points: (478, 2) float32 px of the face mesh; None where nobody measured it.
+        points: (478, 2) float32 px of the face mesh, from the same edges; None if not measured.
     """
 
     centre_px: tuple[float, float]

@@ -23,11 +23,10 @@ def exact_starts(n_frames: int, fps: Fraction, *, offset_ms: float = 0.0) -> Sta
         fps: of the output; exact, so that an hour drifts by nothing.
         offset_ms: positive lets the lips come later, so a frame hears what came before it.
     """
-    offset_s = Fraction(offset_ms) / 1000
-    return np.array(
-        [math.floor((i / fps - offset_s) * COLUMNS_PER_S) for i in range(n_frames)],
-        dtype=np.int64,
-    )
+    per_frame, shift = COLUMNS_PER_S / fps, Fraction(offset_ms) * COLUMNS_PER_S / 1000
+    unit = math.lcm(per_frame.denominator, shift.denominator)
+    frames = np.arange(n_frames, dtype=object)  # Python's integers: exact, and never too large
+    return np.asarray((frames * int(per_frame * unit) - int(shift * unit)) // unit, dtype=np.int64)
 
 
 def published_starts(n_columns: int, fps: float) -> Starts:
@@ -70,4 +69,6 @@ def cut_windows(mel: NDArray[np.float32], starts: Starts) -> NDArray[np.float32]
     columns = starts[:, None] + np.arange(N_COLUMNS)
     inside = (columns >= 0) & (columns < mel.shape[1])
     windows = mel[:, np.where(inside, columns, 0)].transpose(1, 0, 2)
-    return np.where(inside[:, None], windows, np.float32(SILENCE))[:, None]
+    heard = np.where(inside[:, None], windows, np.float32(SILENCE))
+    # Channels last in memory, as in the published code: other layouts round otherwise.
+    return np.ascontiguousarray(heard).reshape(*heard.shape, 1).transpose(0, 3, 1, 2)
