@@ -14,7 +14,7 @@ from heygemd.executor import Executor
 from heygemd.log import log
 from heygemd.records import AudioInfo, Clip, ClipResult, Job, ModelFacts
 from heygemd.render import ClipTask, Heard, Progress, no_progress
-from heygemd.report import clip_log, job_log
+from heygemd.report.documents import clip_log, job_log
 
 
 class Queue(Protocol):

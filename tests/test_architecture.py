@@ -12,10 +12,10 @@ TRAINING = Path(__file__).parents[1] / "training"
 LAYERS = [
     ["errors", "records", "nets"],
     ["prefetch", "settings", "log", "service", "metrics"],
-    ["spool", "media", "faces", "lips", "quality", "bell"],
+    ["spool", "media", "faces", "lips", "quality", "bell", "report"],
     ["models"],
     ["render"],
-    ["executor", "report"],
+    ["executor"],
     ["job"],
     ["daemon"],
     ["assembly", "shelf"],
@@ -28,7 +28,7 @@ LEVEL = {world: level for level, worlds in enumerate(LAYERS) for world in worlds
 # Third-party packages that only these worlds and modules may import.
 HOMES = {
     "torch": {"nets", "lips", "faces", "quality", "models", "executor", "check"},
-    "cv2": {"faces", "lips"},
+    "cv2": {"faces", "lips", "report"},
     "mediapipe": {"faces"},
     "librosa": {"lips", "quality"},
     "ffmpeg": {"media"},
