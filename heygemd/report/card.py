@@ -24,22 +24,15 @@ def state_of(clip: ClipLog) -> str:
     return "warn" if clip.get("warnings") else "ok"
 
 
-def card(clip: ClipLog, pictures: ClipPictures, *, job_code: str = "") -> str:
-    """An article for a clip that has ended.
-
-    Args:
-        clip: its log.
-        pictures: what was kept of it.
-        job_code: why the whole job failed; a clip that failed for the same reason does not repeat
-            it.
-    """
+def card(clip: ClipLog, pictures: ClipPictures) -> str:
+    """An article for a clip that has ended."""
     state = state_of(clip)
     clip_id = text(clip["clip"]["id"])
     return (
         f'<article class="card clip {state}" id="clip-{clip_id}" aria-labelledby="name-{clip_id}">'
         f'<header><h2 id="name-{clip_id}">{name(clip["clip"]["name"])}</h2>'
         f'<span class="state">{icon(state)}{say(state)}</span></header>'
-        f"{''.join(_notices(clip, job_code))}"
+        f"{''.join(_notices(clip))}"
         f"{_body(clip, pictures) if clip['outcome'] == 'ok' else ''}"
         f"{_details(clip)}</article>"
     )
@@ -59,18 +52,15 @@ def trouble(code: str, detail: str) -> str:
     """The box of an error: what happened, what to do, and what was found in its own words."""
     box = notice(catalogue.error(code), {}, "failed")
     found = (
-        f'<p class="found">{say("found")}: <span lang="en" dir="auto">{text(detail)}</span> '
+        f'<p class="found">{say("details")}: <span lang="en" dir="auto">{text(detail)}</span> '
         f"<code>[{text(code)}]</code></p>"
     )
     return box.removesuffix("</div>") + found + "</div>"
 
 
-def _notices(clip: ClipLog, job_code: str) -> Iterator[str]:
+def _notices(clip: ClipLog) -> Iterator[str]:
     if clip["outcome"] != "ok":
-        if clip["code"] == job_code:
-            yield f'<p class="soft">{say("see_job")} <code>[{text(job_code)}]</code></p>'
-        else:
-            yield trouble(clip["code"], clip["message"])
+        yield trouble(clip["code"], clip["message"])
     for warning in clip.get("warnings", ()):
         if warning["code"] in catalogue.codes("warning"):
             yield notice(catalogue.warning(warning["code"]), warning.get("values", {}), "warn")
@@ -164,9 +154,9 @@ def _spent(clip: ClipLog) -> str:
         f'<li><span class="key s{number}"></span>{say(stage)} {took_s:.1f} s</li>'
         for number, stage, took_s in shown
     )
-    speed = say("speed", speed=f"{clip['frames_per_s']:g}")
+    took = say("took", time=f"{total_s:.1f} s", speed=f"{clip['frames_per_s']:g}")
     return (
-        f"<h3>{say('took', time=f'{total_s:.1f} s')}, {speed}</h3>"
+        f"<h3>{took}</h3>"
         f'<div class="spent" aria-hidden="true">{bars}</div><ul class="legend">{legend}</ul>'
     )
 

@@ -11,9 +11,12 @@ from heygemd.report.documents import printable
 
 TAGS: dict[Language, str] = {"en": "en", "zh": "zh-Hans"}
 
-# Control characters are shown, not obeyed: U+2400 has a picture for each below space.
-_SHOWN = {code: 0x2400 + code for code in range(0x20)} | {0x7F: 0x2421}
-_SHOWN |= dict.fromkeys((*range(128, 160), 8232, 8233, 65534, 65535), 65533)
+# Control characters and those that turn the direction of text are shown, not obeyed.
+_UNSEEN = (*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+_SHOWN = {
+    code: chr(code).encode("unicode_escape").decode("ascii")
+    for code in (*_UNSEEN, 0x2028, 0x2029, 0xFEFF, 0xFFFE, 0xFFFF)
+}
 
 
 def text(value: object) -> str:

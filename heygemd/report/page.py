@@ -10,9 +10,10 @@ from importlib import resources
 from typing import Any
 
 from heygemd.records import ClipPictures
+from heygemd.report import catalogue
 from heygemd.report.card import ClipLog, card, fold, pairs, state_of, trouble
 from heygemd.report.documents import CLIPS_FAILED
-from heygemd.report.markup import TAGS, about, clock, icon, name, say, text
+from heygemd.report.markup import TAGS, about, both, clock, icon, name, say, text
 
 _REFRESH_S = 5
 _BYTES_PER_S = 1 << 20  # a page that is heavier reloads less often: the share may be slow
@@ -39,21 +40,24 @@ def page(
         HTML, all of it encodable as UTF-8.
     """
     title = job["job"]["name"] if "job" in job else job.get("name", "")
-    failed_as = job["code"] if progress is None and _failed_whole(job) else ""
-    cards = "".join(
-        card(clip, pictures.get(clip["clip"]["id"], _NONE), job_code=failed_as) for clip in clips
-    )
+    carded = clips if progress is not None or not _failed_whole(job) else _own_reasons(job, clips)
+    cards = "".join(card(clip, pictures.get(clip["clip"]["id"], _NONE)) for clip in carded)
     body = (
         f'<a class="skip" href="#clips">{say("skip")}</a>{_bar()}<main>'
         f"{_summary(title, job, clips, progress)}"
-        f'<div id="clips">{_overview(clips, progress)}{cards}</div></main>'
-        f"<footer>{_about(job)}</footer>"
+        f'<div id="clips">{_overview(clips, progress, carded)}{cards}</div></main>'
+        f"<footer>{_synthetic(clips)}{_about(job)}</footer>"
     )
     return _document(title, body, progress)
 
 
 def _failed_whole(job: Mapping[str, Any]) -> bool:
     return job["outcome"] in {"failed", "rejected"} and job["code"] != CLIPS_FAILED
+
+
+def _own_reasons(job: Mapping[str, Any], clips: Sequence[ClipLog]) -> list[ClipLog]:
+    """Clips that have more to say than that the whole job failed."""
+    return [clip for clip in clips if clip["code"] != job["code"]]
 
 
 def _document(title: str, body: str, progress: Mapping[str, Any] | None) -> str:
@@ -106,11 +110,18 @@ def _summary(
         verdict, more = _running_verdict(progress), _live(progress)
     else:
         verdict = _verdict(job, clips)
-        more = trouble(job["code"], job["message"]) if _failed_whole(job) else ""
+        more = trouble(job["code"], job["message"]) if _failed_whole(job) else _advice(job)
     return (
         f'<section class="summary"><h1>{name(title)}</h1><p class="verdict">{verdict}</p>'
         f"{more}{_facts(job)}</section>"
     )
+
+
+def _advice(job: Mapping[str, Any]) -> str:
+    if job["code"] != CLIPS_FAILED:
+        return ""
+    message = catalogue.error(CLIPS_FAILED)
+    return f'<p class="soft">{both(text(message.en_do), text(message.zh_do))}</p>'
 
 
 def _verdict(job: Mapping[str, Any], clips: Sequence[ClipLog]) -> str:
@@ -162,13 +173,16 @@ def _facts(job: Mapping[str, Any]) -> str:
     return f'<dl class="facts">{rows}</dl>' if facts else ""
 
 
-def _overview(clips: Sequence[ClipLog], progress: Mapping[str, Any] | None) -> str:
+def _overview(
+    clips: Sequence[ClipLog], progress: Mapping[str, Any] | None, carded: Sequence[ClipLog]
+) -> str:
+    linked = {clip["clip"]["id"] for clip in carded}
     ended = {clip["clip"]["id"]: clip for clip in clips}
     if progress is None:
-        rows = [_ended_row(clip) for clip in clips] if len(clips) > 1 else []
+        rows = [_ended_row(clip, linked) for clip in clips] if len(clips) > 1 else []
     else:
         rows = [
-            _ended_row(ended[clip["id"]]) if clip["id"] in ended else _unended_row(clip)
+            _ended_row(ended[clip["id"]], linked) if clip["id"] in ended else _unended_row(clip)
             for clip in progress["clips"]
         ]
     if not rows:
@@ -189,12 +203,16 @@ def _row(clip_name: str, state: str, n_frames: str, speed: str) -> str:
     )
 
 
-def _ended_row(clip: ClipLog) -> str:
-    state = state_of(clip)
-    clip_name = f'<a href="#clip-{text(clip["clip"]["id"])}">{name(clip["clip"]["name"])}</a>'
+def _ended_row(clip: ClipLog, linked: set[str]) -> str:
+    state, clip_id = state_of(clip), clip["clip"]["id"]
+    clip_name = name(clip["clip"]["name"])
+    if clip_id in linked:
+        clip_name = f'<a href="#clip-{text(clip_id)}">{clip_name}</a>'
     shown = f'<span class="state">{icon(state)}{say(state)}</span>'
     if clip["outcome"] != "ok":
-        return _row(clip_name, shown, "", "")
+        why = catalogue.error(clip["code"])
+        shown += f' <span class="soft">{both(text(why.en), text(why.zh))}</span>'
+        return f'<tr><th scope="row">{clip_name}</th><td colspan="3">{shown}</td></tr>'
     return _row(clip_name, shown, str(clip["n_frames"]), f"{clip['frames_per_s']:g}")
 
 
@@ -236,9 +254,13 @@ def _about(job: Mapping[str, Any]) -> str:
         rows.append(("left_out", left))
     if "versions" in job:
         rows.append(("versions", pairs(job["versions"])))
-    about_job = fold("about", "about_job", rows) if rows else ""
-    synthetic = f'<p class="soft">{say("made_by")}</p>' if "model" in job else ""
-    return synthetic + about_job
+    return fold("about", "about_job", rows) if rows else ""
+
+
+def _synthetic(clips: Sequence[ClipLog]) -> str:
+    if not any(clip["outcome"] == "ok" for clip in clips):
+        return ""
+    return f'<p class="soft">{say("made_by")}</p>'
 
 
 def _sound(probe: Mapping[str, Any]) -> str:

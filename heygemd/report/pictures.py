@@ -96,45 +96,26 @@ def _spread(n_frames: int, boxes: Boxes | None, n_columns: int) -> tuple[int, ..
     return tuple(int(index) for index in np.unique(able[middles.astype(np.int64)]))
 
 
-def contact_sheet(
-    before: Sequence[Picture], after: Sequence[Picture], boxes: Boxes | None = None
-) -> bytes:
-    """Source frames above, output frames below, as one JPEG; empty for no frames.
+def cell(frame: Picture, box: Boxes | None) -> Picture:
+    """One cell of the contact sheet.
 
     Args:
-        before: (H, W, 3) uint8 BGR each.
-        after: the same moments.
-        boxes: (n, 4) px to crop around; NaN rows and None leave the frame whole.
+        frame: (H, W, 3) uint8 BGR.
+        box: (4,) px, the face.
+
+    Returns:
+        (CELL_PX, CELL_PX, 3), the face and some room around it; without a box the whole frame,
+        CELL_PX on its longer side.
     """
-    rows: list[Boxes | None] = [None] * len(before)
-    if boxes is not None:
-        rows = [row if np.isfinite(row).all() else None for row in boxes]
-    return tile(
-        [cell(frame, box) for frame, box in zip(before, rows, strict=True)],
-        [cell(frame, box) for frame, box in zip(after, rows, strict=True)],
-    )
-
-
-def cell(frame: Picture, box: Boxes | None) -> Picture:
-    """(CELL_PX, CELL_PX, 3): the face and some room around it, or the whole frame letterboxed."""
-    if box is None:
-        return _letterboxed(frame)
     height, width = frame.shape[:2]
+    if box is None:
+        scale = CELL_PX / max(height, width)
+        return _scaled(frame, max(1, round(width * scale)), max(1, round(height * scale)))
     x1, y1, x2, y2 = (float(edge) for edge in box)
     edge = min(height, width, max(8, round(max(x2 - x1, y2 - y1) / FACE_SHARE)))
     left = int(np.clip(round((x1 + x2 - edge) / 2), 0, width - edge))
     top = int(np.clip(round((y1 + y2 - edge) / 2), 0, height - edge))
     return _scaled(frame[top : top + edge, left : left + edge], CELL_PX, CELL_PX)
-
-
-def _letterboxed(frame: Picture) -> Picture:
-    height, width = frame.shape[:2]
-    scale = CELL_PX / max(height, width)
-    small = _scaled(frame, max(1, round(width * scale)), max(1, round(height * scale)))
-    canvas = np.full((CELL_PX, CELL_PX, 3), _GAP_GREY, np.uint8)
-    top, left = (CELL_PX - small.shape[0]) // 2, (CELL_PX - small.shape[1]) // 2
-    canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
-    return canvas
 
 
 def _scaled(frame: Picture, width_px: int, height_px: int) -> Picture:
@@ -144,18 +125,18 @@ def _scaled(frame: Picture, width_px: int, height_px: int) -> Picture:
 
 
 def tile(top: Sequence[Picture], bottom: Sequence[Picture]) -> bytes:
-    """Two rows of cells as one JPEG; empty for no cells."""
+    """Two rows of cells, all of one size, as one JPEG; empty for no cells."""
     if len(top) != len(bottom):
         raise ValueError(f"{len(top)} cells above {len(bottom)}, want as many")
     if not top:
         return b""
-    step = CELL_PX + _GAP_PX
-    canvas = np.full((2 * step - _GAP_PX, len(top) * step - _GAP_PX, 3), _GAP_GREY, np.uint8)
+    height, width = (edge + _GAP_PX for edge in top[0].shape[:2])
+    canvas = np.full((2 * height, len(top) * width, 3), _GAP_GREY, np.uint8)
     for row, cells in enumerate((top, bottom)):
         for column, picture in enumerate(cells):
-            y, x = row * step, column * step
-            canvas[y : y + CELL_PX, x : x + CELL_PX] = picture
-    return _jpeg(canvas, _SHEET_QUALITY)
+            y, x = row * height, column * width
+            canvas[y : y + height - _GAP_PX, x : x + width - _GAP_PX] = picture
+    return _jpeg(canvas[:-_GAP_PX, :-_GAP_PX], _SHEET_QUALITY)
 
 
 def poster(frame: Picture) -> bytes:
