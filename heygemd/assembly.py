@@ -6,9 +6,10 @@ import os
 import signal
 import socket
 import threading
-import uuid
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import asdict
 from types import FrameType
 
 from heygemd import __version__, models
@@ -23,8 +24,9 @@ from heygemd.records import EncodeOptions, Job
 from heygemd.render import Heard, Studio, hear
 from heygemd.service import Notifier
 from heygemd.settings import Settings, render_options
-from heygemd.spool.layout import SpoolFolders
-from heygemd.spool.queue import Spool
+from heygemd.spool.fsops import FsOps
+from heygemd.spool.ids import job_id
+from heygemd.spool.queue import Spool, SpoolFolders
 
 _LOADING_S = 180.0  # how long a cold disk may take to load a model before systemd worries
 
@@ -45,14 +47,14 @@ def once(settings: Settings) -> int:
 
 def make_studio(settings: Settings) -> Studio:
     """ffmpeg, its limits, and the encoder that works here."""
-    ffmpeg = tool.find(settings.media.ffmpeg)
-    chosen, reason = encode.choose_encoder(ffmpeg, settings.encode.codec)
-    log.info("encoder.chosen", codec=chosen, reason=reason)
+    ffmpeg = tool.find_ffmpeg(settings.media.ffmpeg)
+    chosen = encode.choose_encoder(ffmpeg, settings.encode.codec)
+    log.info("encoder.chosen", codec=chosen.codec, reason=chosen.reason)
     return Studio(
         ffmpeg,
         Limits(settings.media.max_pixels, settings.media.max_duration_s),
         EncodeOptions(
-            chosen,
+            chosen.codec,
             settings.encode.quality,
             settings.encode.preset,
             settings.encode.audio_bit_rate,
@@ -69,15 +71,15 @@ def _daemon(settings: Settings) -> Iterator[Daemon]:
     log.info("daemon.started", version=__version__, pid=os.getpid())
     notifier.extend(_LOADING_S)
     stop = Stop()
-    with _signals(stop):
-        studio = make_studio(settings)
-        loaded = models.load(settings.model, settings.faces)
+    studio = make_studio(settings)
+    with _signals(stop), closing(models.load(settings.model, settings.faces)) as loaded:
         facts = loaded.facts
         log.info("model.loaded", name=facts.name, sha256=facts.sha256, device=facts.device)
         spool = _spool(settings)
-        recovered = spool.open()
-        log.info("spool.recovered", found=recovered)
-        try:
+        with closing(spool):
+            log.info("spool.recovered", **asdict(spool.open()))
+            notifier.ready()
+            log.info("daemon.ready", inbox=str(settings.folders.inbox))
             yield Daemon(
                 spool,
                 _workshop(spool, loaded, studio, stop),
@@ -87,8 +89,6 @@ def _daemon(settings: Settings) -> Iterator[Daemon]:
                 settings.intake.settle_s,
                 notifier,
             )
-        finally:
-            spool.close()
 
 
 def _spool(settings: Settings) -> Spool:
@@ -96,7 +96,8 @@ def _spool(settings: Settings) -> Spool:
     return Spool(
         SpoolFolders(folders.inbox, folders.outbox, folders.work),
         options=render_options(settings),
-        new_id=lambda: uuid.uuid4().hex,
+        fs=FsOps(),
+        new_id=lambda: job_id(time.time_ns() // 1_000_000, os.urandom(5)),
         instance=f"{socket.gethostname()}-{os.getpid()}",
         settle_s=settings.intake.settle_s,
         marker=settings.intake.marker,

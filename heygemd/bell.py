@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from pathlib import Path
@@ -46,8 +47,12 @@ class Bell:
         """Stop listening."""
         observer, self._observer = self._observer, None
         if observer is not None:
+            # An event that comes while it ends is an error to watchdog 7.1, and none to us.
+            said = logging.getLogger("watchdog.observers.inotify")
+            level, said.level = said.level, logging.CRITICAL
             observer.stop()
             observer.join()
+            said.level = level
 
     def _keep_listening(self) -> None:
         """Observers die silently when their root vanishes (watchdog 7.1): look after them."""

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -66,14 +67,15 @@ def _guarded(look: Callable[[], Iterator[Finding]], codes: list[int]) -> Iterato
 
 
 def _ffmpeg(settings: Settings) -> Iterator[Finding]:
-    ffmpeg = tool.find(settings.media.ffmpeg)
+    ffmpeg = tool.find_ffmpeg(settings.media.ffmpeg)
     yield Finding("ffmpeg", "ok", f"{ffmpeg.version} at {ffmpeg.path}")
-    codec, reason = encode.choose_encoder(ffmpeg, settings.encode.codec)
-    yield Finding("encoder", "ok", f"{codec}: {reason}")
+    encoder = encode.choose_encoder(ffmpeg, settings.encode.codec)
+    yield Finding("encoder", "ok", f"{encoder.codec}: {encoder.reason}")
 
 
 def _model(settings: Settings) -> Iterator[Finding]:
-    facts = models.load(settings.model, settings.faces).facts
+    with closing(models.load(settings.model, settings.faces)) as loaded:
+        facts = loaded.facts
     yield Finding("faces", "ok", facts.detector)
     digest = f", sha256 {facts.sha256[:12]}" if facts.sha256 else ""
     yield Finding("model", "ok", f"{facts.name} on {facts.device}{digest}")

@@ -30,6 +30,10 @@ class Intake(Queue, Protocol):
         """Folders that are not complete yet, and why."""
         ...
 
+    def settling(self) -> bool:
+        """Whether time alone would make a folder ready."""
+        ...
+
     def claim(self, name: str) -> Job | None:
         """The job, now ours; None when someone was faster or still writes."""
         ...
@@ -98,11 +102,10 @@ class Daemon:
 
     def drain(self) -> None:
         """Work until nothing is ready, waiting for folders that may still settle."""
-        patience_s = self.clock() + self.settle_s * (1 + 2 / _SETTLE_POLLS)
         while not self.stop.soon():
             if self.turn():
                 continue
-            if self.clock() >= patience_s and not self.intake.jobs():
+            if not (self.intake.settling() or self.intake.jobs()):
                 break
             self.bell.wait(self._pause_s())
         self._end()
@@ -110,9 +113,13 @@ class Daemon:
     def turn(self) -> bool:
         """Scan once, then run one clip; False when there was none to run."""
         self.notifier.alive()
-        for name in self.intake.ready(self.clock()):
-            self._claim(name)
-        job = self._next_job()
+        try:
+            for name in self.intake.ready(self.clock()):
+                self._claim(name)
+            job = self._next_job()
+        except TransientError as error:  # a share or a disk is away; the next turn looks again
+            log.warning("share.lost", code=error.reason, message=str(error))
+            return False
         if job is not None:
             self._advance(job)
         self._tell()

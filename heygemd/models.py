@@ -29,6 +29,10 @@ class Models:
     lips: LipModel
     n_workers: int = 1
 
+    def close(self) -> None:
+        """Give back what the detector holds; the lip model goes with the process."""
+        self.detector.close()
+
     @property
     def facts(self) -> ModelFacts:
         """What the logs say of them."""
@@ -70,7 +74,7 @@ def _lip_model(model: Model) -> LipModel:
                 "model.name = wav2lip, but model.path names no checkpoint; "
                 "run heygemd models add PATH and set model.path to what it prints"
             )
-        return Wav2LipModel(model.path, model.device, model.batch, compat=model.compat)
+        return Wav2LipModel(model.path, device=model.device, batch=model.batch, compat=model.compat)
     from heygemd.lips.passthrough import Passthrough  # noqa: PLC0415
 
     return Passthrough()

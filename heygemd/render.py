@@ -17,10 +17,10 @@ from heygemd.errors import TransientError
 from heygemd.faces import paste, track, watch
 from heygemd.lips.base import LipModel, Plan, Voice
 from heygemd.media import audio, encode, probe, verify
-from heygemd.media.decode import Reader
+from heygemd.media.decode import VideoReader
 from heygemd.media.limits import Limits
 from heygemd.media.timeline import lay_timeline
-from heygemd.media.tool import Tool
+from heygemd.media.tool import Ffmpeg
 from heygemd.models import Models
 from heygemd.prefetch import prefetch
 from heygemd.records import (
@@ -32,7 +32,6 @@ from heygemd.records import (
     Frames,
     Notice,
     RenderOptions,
-    Timeline,
     Waveform,
 )
 
@@ -53,7 +52,7 @@ def no_progress(stage: str, n_done: int, n_frames: int) -> None:
 class Studio:
     """What rendering needs besides the models: ffmpeg, its limits, how outputs are written."""
 
-    tool: Tool
+    tool: Ffmpeg
     limits: Limits
     encode: EncodeOptions
     batch: int = 16
@@ -125,22 +124,47 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     with clock.stage("probe"):
         info = probe.probe(task.clip.path, studio.limits)
     batch = max(1, min(studio.batch, _BATCH_BYTES // (info.width_px * info.height_px * 3)))
-    reader = Reader(studio.tool, task.clip.path, info)
+    reader = VideoReader(studio.tool, task.clip.path, info, studio.limits)
     with clock.stage("faces"):
         faces = _find_faces(task, reader, models, batch)
-    reader.timeline = lay_timeline(
+    timeline = lay_timeline(
         len(faces.detected), info.fps, task.heard.duration_s, task.options.length
     )
+    reader.timeline = timeline
+    sound_s = task.heard.duration_s
+    if task.options.length == "trim":
+        sound_s = min(sound_s, timeline.n_frames / timeline.fps)
     with clock.stage("study"):
         plan = models.lips.study(reader, faces, task.heard.voice)
-    with clock.stage("render"):
-        _write(task, reader, plan, models, studio, batch, clock)
+    with (
+        clock.stage("render"),
+        prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
+        prefetch(clock.timed("lips", _spoken(batches, plan, models.lips))) as spoken,
+    ):
+        counted = _counted(spoken, "render", timeline.n_frames, task)
+        encoded = encode.write_video(
+            studio.tool,
+            counted,
+            task.out,
+            info=info,
+            fps=timeline.fps,
+            n_frames=timeline.n_frames,
+            sound=encode.Sound(task.heard.path, task.heard.info, sound_s),
+            options=studio.encode,
+            limits=studio.limits,
+        )
     with clock.stage("verify"):
-        verify.verify(task.out, reader.timeline, task.heard.duration_s, studio.limits)
-    return _result(task, reader, faces, clock)
+        verify.verify_video(
+            task.out,
+            n_frames=timeline.n_frames,
+            fps=timeline.fps,
+            sound_s=sound_s,
+            limits=studio.limits,
+        )
+    return _result(task, reader, faces, encoded, clock)
 
 
-def _find_faces(task: ClipTask, reader: Reader, models: Models, batch: int) -> FaceTrack:
+def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int) -> FaceTrack:
     """Pass one: every frame is looked at once."""
     counted = _counted(reader.read_all(batch), "faces", reader.info.n_frames, task)
     with prefetch(counted) as batches:
@@ -148,34 +172,6 @@ def _find_faces(task: ClipTask, reader: Reader, models: Models, batch: int) -> F
     faces = track.track_face(seen.sightings, seen.cuts, task.options.face, seen.frame_size)
     track.require_coverage(faces, task.options.min_coverage)
     return faces
-
-
-def _write(
-    task: ClipTask,
-    reader: Reader,
-    plan: Plan,
-    models: Models,
-    studio: Studio,
-    batch: int,
-    clock: _Clock,
-) -> None:
-    """Pass two: decode, move lips and encode, each one batch ahead of the next."""
-    timeline = reader.timeline
-    counted = _counted(reader.read_timeline(timeline, batch), "render", timeline.n_frames, task)
-    with (
-        prefetch(clock.timed("decode", counted)) as batches,
-        prefetch(clock.timed("lips", _spoken(batches, plan, models.lips))) as spoken,
-    ):
-        encode.write_video(
-            studio.tool,
-            task.out,
-            spoken,
-            reader.info,
-            timeline,
-            sound=task.heard.path,
-            sound_info=task.heard.info,
-            options=studio.encode,
-        )
 
 
 def _spoken(batches: Iterable[Frames], plan: Plan, lips: LipModel) -> Iterator[Frames]:
@@ -199,7 +195,13 @@ def _counted(
         task.progress(stage, n_done, n_frames)
 
 
-def _result(task: ClipTask, reader: Reader, faces: FaceTrack, clock: _Clock) -> ClipResult:
+def _result(
+    task: ClipTask,
+    reader: VideoReader,
+    faces: FaceTrack,
+    encoded: encode.Encoded,
+    clock: _Clock,
+) -> ClipResult:
     timeline = reader.timeline
     without_face = ~faces.present[timeline.source]
     return ClipResult(
@@ -213,7 +215,13 @@ def _result(task: ClipTask, reader: Reader, faces: FaceTrack, clock: _Clock) -> 
         gaps=_ranges(without_face),
         timings_s=clock.timings_s(),
         warnings=tuple(_warnings(task, faces, without_face)),
-        notes={"n_source_frames": len(faces.detected), "cuts": len(faces.cuts)},
+        notes={
+            "n_source_frames": len(faces.detected),
+            "cuts": len(faces.cuts),
+            "width_px": encoded.width_px,
+            "height_px": encoded.height_px,
+            "sound": encoded.sound,
+        },
     )
 
 

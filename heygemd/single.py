@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from heygemd.records import Clip, Job
 from heygemd.render import ClipTask, Progress, hear
 from heygemd.report.documents import clip_log
 from heygemd.settings import Settings, render_options
-from heygemd.spool.names import distinct_stems
+from heygemd.spool import names
 
 
 def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -> int:
@@ -44,10 +44,13 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
             raise (AudioError if path == audio else MediaError)(f"no file at {path}")
     out.mkdir(parents=True, exist_ok=True)
     studio = make_studio(settings)
-    loaded = models.load(settings.model, settings.faces)
-    executor = LocalExecutor(loaded, studio)
     n_failed = 0
-    with tempfile.TemporaryDirectory(prefix=".heygemd-", dir=out) as scratch, _bars() as bars:
+    with (
+        closing(models.load(settings.model, settings.faces)) as loaded,
+        tempfile.TemporaryDirectory(prefix=".heygemd-", dir=out) as scratch,
+        _bars() as bars,
+    ):
+        executor = LocalExecutor(loaded, studio)
         job = _job(audio, videos, out, Path(scratch), settings)
         heard = hear(job.audio, job.options, loaded.lips, studio)
         for clip in job.clips:
@@ -66,8 +69,8 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
 
 def _job(audio: Path, videos: Sequence[Path], out: Path, scratch: Path, settings: Settings) -> Job:
     """The job as the spool would make it: inputs under neutral names, stems that are free."""
-    taken = [path.stem for path in out.glob("*.mp4")]
-    stems = distinct_stems([path.name for path in videos], taken=taken)
+    taken = [path.name for path in out.glob("*.mp4")]
+    stems = names.stems([*taken, *(path.name for path in videos)])[len(taken) :]
     clips = tuple(
         Clip(f"{n:04d}", path.name, stem, _neutral(path, scratch, f"{n:04d}"), _sha256(path))
         for n, (path, stem) in enumerate(zip(videos, stems, strict=True), start=1)

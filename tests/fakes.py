@@ -36,6 +36,9 @@ class FakeQueue:
     def waiting(self):
         return {}
 
+    def settling(self):
+        return False
+
     def claim(self, name):
         job = self.inbox.pop(name)
         if name in self.rejects:

@@ -5,7 +5,7 @@ import os
 import secrets
 from pathlib import Path
 
-from heygemd.errors import ClipError
+from heygemd.errors import ClipError, TransientError
 from heygemd.records import RenderOptions
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.queue import Spool, SpoolFolders
@@ -73,30 +73,58 @@ def render(clip, target):
     target.write_bytes(f"MP4 of {clip.sha256} {nonce} END".encode() * 3)
 
 
-def run_clip(spool, job, clip):
+def patiently(call, *args, n_tries=4):
+    """What a call gives in the end; the daemon comes back later, a test at once."""
+    for _ in range(n_tries - 1):
+        try:
+            return call(*args)
+        except TransientError:
+            continue
+    return call(*args)
+
+
+def run_clip(spool, job, clip, rendered=None):
     """One clip from staging to its record, as the job runner does it."""
     try:
-        staged = spool.stage(job, clip)
+        staged = patiently(spool.stage, job, clip)
         target = spool.begin(job, staged)
-        render(staged, target)
-        spool.publish(job, staged, {"clip": clip.name, "outcome": "ok"})
+        try:
+            render(staged, target)
+            if rendered:
+                rendered(target)
+            spool.publish(job, staged, {"clip": clip.name, "outcome": "ok"})
+        except TransientError:
+            spool.forgive(job, clip)
+            raise
     except ClipError as error:
         log = {"clip": clip.name, "outcome": "failed", "code": error.reason}
         spool.fail(job, clip, {**log, "message": str(error)})
 
 
-def run_job(spool, job):
-    job = spool.stage_sound(job)
+def run_job(spool, job, rendered=None):
+    job = patiently(spool.stage_sound, job)
     for clip in spool.pending(job):
-        run_clip(spool, job, clip)
+        run_clip(spool, job, clip, rendered)
     return spool.close_job(job, {"name": job.name, "clips": spool.results(job)})
 
 
-def drain(spool, now_s=0.0):
+def drain(spool, now_s=0.0, rendered=None):
     """Claim what is ready and run what is open; the paths of the job.json files."""
     for name in spool.ready(now_s):
         spool.claim(name)
-    return [run_job(spool, job) for job in spool.jobs()]
+    return [run_job(spool, job, rendered) for job in spool.jobs()]
+
+
+def insist(spool, n_rounds=6):
+    """Open and drain as a daemon does: what passes is tried again."""
+    for _ in range(n_rounds - 1):
+        try:
+            spool.open()
+            return drain(spool)
+        except TransientError:
+            continue
+    spool.open()
+    return drain(spool)
 
 
 def tree(root, *, but=()):

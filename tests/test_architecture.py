@@ -28,7 +28,7 @@ LEVEL = {world: level for level, worlds in enumerate(LAYERS) for world in worlds
 # Third-party packages that only these worlds and modules may import.
 HOMES = {
     "torch": {"nets", "lips", "faces", "quality", "models", "executor", "check"},
-    "cv2": {"faces", "lips", "report"},
+    "cv2": {"faces", "lips", "report", "demo"},
     "mediapipe": {"faces"},
     "librosa": {"lips", "quality"},
     "ffmpeg": {"media"},

@@ -67,5 +67,5 @@ def _thumbnail(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 def _unlike(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """One minus the correlation of two thumbnails, 0 for the same; brightness does not count."""
-    spread = float(np.sqrt((one * one).mean() * (other * other).mean()))
-    return max(0.0, 1.0 - (float((one * other).mean()) + _CONTRAST) / (spread + _CONTRAST))
+    spread = ((one * one).mean() + _CONTRAST) * ((other * other).mean() + _CONTRAST)
+    return max(0.0, 1.0 - float(((one * other).mean() + _CONTRAST) / np.sqrt(spread)))

@@ -13,7 +13,7 @@ from heygemd.records import N_POINTS, Boxes, Frames, Points
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """Every face seen in one frame, largest box first.
+    """Every face seen in one frame, the most certain first, then the largest.
 
     Attributes:
         boxes: (K, 4) float32 x1 y1 x2 y2 px; may reach outside the frame; K is 0 without a face.

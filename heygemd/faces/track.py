@@ -16,6 +16,7 @@ from heygemd.records import N_POINTS, Boxes, FaceChoice, FaceTrack
 
 MAX_GAP = 8  # frames a face may be unseen and still be filled in
 LINK_OVERLAP = 0.3  # of a face's boxes in neighbouring frames; a fast nod keeps 0.5
+RETURN_OVERLAP = 0.15  # of the boxes before and after a longer absence
 REACH_GAP = 50  # frames after which someone who comes back is a stranger
 MAX_JUMP = 0.25  # in face sizes from the neighbours' median; one frame that jumps so far is wrong
 POINTS_SMOOTHING = (5, 2)  # Savitzky-Golay; takes noise, keeps a bilabial of three frames
@@ -51,13 +52,14 @@ def track_face(
 ) -> FaceTrack:
     """One person through one clip.
 
-    In each shot the person is chosen anew and then followed by overlap. Gaps of up to eight
-    frames inside a shot are filled; frames of longer gaps have no face.
+    In each shot the person is chosen anew: the one of most area over the shot, or the one seen
+    long and far to the left, to the right, near the centre. Then they are followed by overlap.
+    Gaps of up to eight frames inside a shot are filled; frames of longer gaps have no face.
 
     Args:
         sightings: one per frame.
         cuts: sorted indices of frames that start a new shot.
-        choice: largest over the shot, leftmost, rightmost, or nearest to the centre.
+        choice: whom to follow.
         frame_size: width and height in px.
 
     Returns:
@@ -67,20 +69,19 @@ def track_face(
     boxes = np.full((n_frames, 4), np.nan, dtype=np.float32)
     has_points = any(seen.points is not None for seen in sightings)
     points = np.full((n_frames, N_POINTS, 3), np.nan, np.float32) if has_points else None
-    detected = np.zeros(n_frames, dtype=np.bool_)
     for start, stop in shots(n_frames, cuts):
-        chosen = choose(paths(sightings, range(start, stop)), choice, frame_size)
-        for at, which in chosen:
-            boxes[at] = sightings[at].boxes[which]
-            detected[at] = True
-        wrong = start + outliers(boxes[start:stop])
-        boxes[wrong], detected[wrong] = np.nan, False
+        present = people(paths(sightings, range(start, stop)))
+        person = max(present, key=lambda path: _merit(path, choice, frame_size), default=Path())
+        boxes[person.at] = np.array(person.boxes, dtype=np.float32).reshape(-1, 4)
+        boxes[start + outliers(boxes[start:stop])] = np.nan
+        for at, which in zip(person.at, person.which, strict=True):
+            seen = sightings[at].points
+            if points is not None and seen is not None and np.isfinite(boxes[at, 0]):
+                points[at] = seen[which]
+    detected = np.isfinite(boxes[:, 0])
+    for start, stop in shots(n_frames, cuts):
         boxes[start:stop] = smooth(fill_gaps(boxes[start:stop], MAX_GAP), *BOXES_SMOOTHING)
         if points is not None:
-            for at, which in chosen:
-                seen = sightings[at].points
-                if seen is not None and detected[at]:
-                    points[at] = seen[which]
             points[start:stop] = smooth(fill_gaps(points[start:stop], MAX_GAP), *POINTS_SMOOTHING)
     return FaceTrack(boxes, points, detected, cuts)
 
@@ -91,7 +92,7 @@ def require_coverage(track: FaceTrack, min_coverage: float) -> None:
     Raises:
         NoFaceError: says how many do and which do not.
     """
-    if track.coverage >= min_coverage and (track.present.any() or min_coverage <= 0):
+    if track.coverage >= min_coverage:
         return
     missing = list(runs(~track.present))
     where = ", ".join(f"{start} to {stop - 1}" for start, stop in missing[:5])
@@ -126,27 +127,22 @@ def paths(sightings: Sequence[Sighting], shot: range) -> list[Path]:
     return found
 
 
-def choose(
-    found: Sequence[Path], choice: FaceChoice, frame_size: tuple[int, int]
-) -> list[tuple[int, int]]:
-    """The chosen person's ``(frame, row in its sighting)``, rising; empty without faces.
-
-    The best path decides who it is. Other paths join it where they lie before or after it and the
-    face comes back near the place it left.
-    """
-    if not found:
-        return []
-    best = max(found, key=lambda path: _merit(path, choice, frame_size))
-    joined = [best]
-    rest = sorted(
-        (path for path in found if path is not best), key=lambda path: _distance_in_time(path, best)
-    )
-    for path in rest:
-        if all(_continues(path, other) for other in _neighbours(path, joined)):
-            joined.append(path)
-    return sorted(
-        (at, which) for path in joined for at, which in zip(path.at, path.which, strict=True)
-    )
+def people(found: Sequence[Path]) -> list[Path]:
+    """Paths joined into people: whoever comes back soon, near where they left, is the same."""
+    known: list[Path] = []
+    for path in sorted(found, key=lambda path: path.at[0]):
+        gone = [other for other in known if 0 < path.at[0] - other.at[-1] <= REACH_GAP]
+        shared = [
+            float(overlaps(path.boxes[0][None], other.boxes[-1][None])[0, 0]) for other in gone
+        ]
+        if shared and max(shared) > RETURN_OVERLAP:
+            same = gone[shared.index(max(shared))]
+            same.at += path.at
+            same.which += path.which
+            same.boxes += path.boxes
+        else:
+            known.append(Path([*path.at], [*path.which], [*path.boxes]))
+    return known
 
 
 def outliers(boxes: Boxes) -> NDArray[np.int64]:
@@ -185,21 +181,3 @@ def _merit(path: Path, choice: FaceChoice, frame_size: tuple[int, int]) -> float
         "centre": float(np.hypot(x - width_px / 2, y - height_px / 2)) / width_px,
     }[choice]
     return len(path.at) / (0.05 + max(0.0, away))
-
-
-def _distance_in_time(path: Path, other: Path) -> int:
-    return max(path.at[0] - other.at[-1], other.at[0] - path.at[-1])
-
-
-def _neighbours(path: Path, joined: Sequence[Path]) -> list[Path]:
-    """Those of ``joined`` that overlap the path in time, else the nearest one."""
-    nearest = min(joined, key=lambda other: _distance_in_time(path, other))
-    return [other for other in joined if _distance_in_time(path, other) <= 0] or [nearest]
-
-
-def _continues(path: Path, other: Path) -> bool:
-    """Whether two paths may be one person who was unseen in between."""
-    first, second = (path, other) if path.at[0] > other.at[-1] else (other, path)
-    if first.at[0] <= second.at[-1] or first.at[0] - second.at[-1] > REACH_GAP:
-        return False
-    return bool(overlaps(first.boxes[0][None], second.boxes[-1][None])[0, 0] > LINK_OVERLAP / 2)

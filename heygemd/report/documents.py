@@ -11,7 +11,7 @@ from typing import Any
 
 from heygemd import __version__
 from heygemd.errors import JobError
-from heygemd.records import AudioInfo, ClipResult, Job, ModelFacts, Notice, VideoInfo
+from heygemd.records import AudioInfo, ClipResult, Job, ModelFacts, Notice
 from heygemd.report import catalogue
 
 SCHEMA_VERSION = 1
@@ -45,7 +45,7 @@ def clip_log(
             "id": result.clip.id,
             "name": printable(result.clip.name),
             "sha256": result.clip.sha256,
-            "probe": _video(result.info) if result.info is not None else None,
+            "probe": None if result.info is None else _plain(asdict(result.info)),
         },
         "sound": _sound(job, sound),
         "options": asdict(job.options),
@@ -131,16 +131,15 @@ def _row(clip: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sound(job: Job, sound: AudioInfo | None) -> dict[str, Any]:
-    probe = None
-    if sound is not None:
-        probe = {**asdict(sound), "duration_s": round(float(sound.duration_s), 6)}
+    probe = None if sound is None else _plain(asdict(sound))
     return {"name": printable(job.audio_name), "sha256": job.audio_sha256, "probe": probe}
 
 
-def _video(info: VideoInfo) -> dict[str, Any]:
+def _plain(record: dict[str, Any]) -> dict[str, Any]:
+    """Fractions as JSON takes them: seconds as numbers, everything else exact, as ``rate``."""
     return {
-        **asdict(info),
-        "fps": rate(info.fps),
-        "sample_aspect": rate(info.sample_aspect),
-        "duration_s": round(float(info.duration_s), 6),
+        key: (round(float(value), 6) if key.endswith("_s") else rate(value))
+        if isinstance(value, Fraction)
+        else value
+        for key, value in record.items()
     }

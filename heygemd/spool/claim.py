@@ -47,6 +47,7 @@ def take(site: Site, job_id: str, name: str, seen: Look) -> Taken:
         fs.rename(folders.inbox / name, folders.payload(job_id))
     except OSError as error:
         if not files.exists(fs, folders.payload(job_id)):
+            site.guard("", "inbox")  # a share that went away just now has lost us nothing
             drop(fs, folders, job_id)
             if error.errno in _LOST:
                 return "lost"
@@ -201,21 +202,39 @@ def finish_rejection(site: Site, job_id: str, reason: dict[str, Any]) -> str:
     name = claimed_name(site, job_id)
     document = {**reason, "job_id": job_id, "name": name}
     out_name = outdir.reserve(site, job_id, names.safe_name(name), document=document)
-    move_claim(site, job_id, folders.rejected)
+    move_claim(site, job_id, folders.claims, folders.rejected)
     put_json(fs, folders.job(job_id) / "REJECTED", {**document, "out_name": out_name})
     return out_name
 
 
-def move_claim(site: Site, job_id: str, shelf: Path) -> None:
-    """Move a whole claim to the archive or the rejected; fine when it is there already."""
-    fs, folders = site.fs, site.folders
+def move_claim(site: Site, job_id: str, source: Path, target: Path) -> None:
+    """Move a whole claim from shelf to shelf; fine when it is there already."""
+    site.guard("", "inbox")
     try:
-        fs.rename(folders.claim(job_id), shelf / job_id)
+        site.fs.rename(source / job_id, target / job_id)
     except OSError:
-        if not files.exists(fs, shelf / job_id):
+        if not files.exists(site.fs, target / job_id):
             raise
-    sync_dir(fs, shelf)
-    sync_dir(fs, folders.claims)
+    sync_dir(site.fs, target)
+    sync_dir(site.fs, source)
+
+
+def give_back(site: Site, payload: Path, name: str) -> str:
+    """Move a folder back to the inbox under its name, or a numbered one; the name it has there."""
+    site.guard("", "inbox")
+    n = 1
+    while True:
+        target = site.folders.inbox / names.numbered(name, n)
+        try:
+            site.fs.rename(payload, target)
+        except OSError as error:
+            if error.errno not in {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR}:
+                raise
+            n += 1
+            continue
+        sync_dir(site.fs, site.folders.inbox)
+        sync_dir(site.fs, payload.parent)
+        return target.name
 
 
 def look_at_claim(site: Site, job_id: str) -> Look:

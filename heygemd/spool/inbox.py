@@ -25,12 +25,22 @@ class Scan:
     Attributes:
         ready: names that are complete, those to claim first in front.
         waiting: name -> why not, in plain words.
+        settling: names in ``waiting`` that time alone would make ready.
         looks: name -> what was in it, of every folder that could be looked into.
+        notices: the ``.WAITING.txt`` files that are there.
     """
 
     ready: list[str] = field(default_factory=list)
     waiting: dict[str, str] = field(default_factory=dict)
+    settling: set[str] = field(default_factory=set)
     looks: dict[str, Look] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class _FirstSeen:
+    at_s: float
+    mtime_ns: int
 
 
 class Inbox:
@@ -46,8 +56,7 @@ class Inbox:
         self._folders = folders
         self._marker = marker
         self._settler = Settler(settle_s)
-        self._first_seen_s: dict[str, float] = {}
-        self._ages: dict[str, int] = {}
+        self._known: dict[str, _FirstSeen] = {}
 
     def scan(self, now_s: float, claimed: Mapping[str, Signature]) -> Scan:
         """Look at every job folder once.
@@ -61,14 +70,13 @@ class Inbox:
             OSError: the inbox itself cannot be listed.
         """
         seen = Scan()
-        ages: dict[str, int] = {}
         entries = self._fs.names(self._folders.inbox)
         if any(entry.upper() == names.PAUSE_NAME for entry in entries):
             seen.waiting[names.PAUSE_NAME] = "intake is paused; remove the file PAUSE to go on"
         for name in [*entries, *claimed]:
-            self._look(name, seen, ages, now_s)
-        self._forget_others(ages)
-        self._ages = ages
+            self._look(name, seen, now_s)
+        for name in self._known.keys() - seen.looks.keys() - seen.waiting.keys():
+            del self._known[name]
         settled = self._settle(seen, now_s, claimed)
         if names.PAUSE_NAME in seen.waiting:
             settled = [name for name in settled if name in claimed]
@@ -81,19 +89,28 @@ class Inbox:
 
     def first_seen_s(self, name: str) -> float | None:
         """When a folder was seen first, by the monotonic clock."""
-        return self._first_seen_s.get(name)
+        known = self._known.get(name)
+        return known.at_s if known else None
 
-    def _look(self, name: str, seen: Scan, ages: dict[str, int], now_s: float) -> None:
-        if names.kind_of(name) in {"junk", "hidden", "temp"} and "/" not in name:
+    def _look(self, name: str, seen: Scan, now_s: float) -> None:
+        if name.startswith(".") and "/" not in name:
+            return
+        kind = names.kind_of(name)
+        if kind == "junk":
             return
         folder = self._folders.inbox / name
         try:
-            status = self._fs.lstat(folder)
-            if not stat.S_ISDIR(status.st_mode):
-                self._note_loose(name, seen)
+            if name not in self._known:
+                status = self._fs.lstat(folder)
+                if not stat.S_ISDIR(status.st_mode):
+                    self._note_loose(name, seen)
+                    return
+                self._known[name] = _FirstSeen(now_s, status.st_mtime_ns)
+            if kind == "temp":
+                seen.waiting[name] = (
+                    "named as if a program still wrote it; rename it when it is whole"
+                )
                 return
-            ages[name] = status.st_mtime_ns
-            self._first_seen_s.setdefault(name, now_s)
             seen.looks[name] = look(self._fs, folder)
         except FileNotFoundError:  # renamed or deleted under us
             return
@@ -101,13 +118,10 @@ class Inbox:
             seen.waiting[name] = f"cannot be read now: {error.strerror}"
 
     def _note_loose(self, name: str, seen: Scan) -> None:
-        kept = {names.PAUSE_NAME.lower(), "readme.txt", "readme.md"}
-        if name.lower() not in kept and not name.endswith(".WAITING.txt"):
+        if name.endswith(".WAITING.txt"):
+            seen.notices.append(name)
+        elif name.lower() not in {names.PAUSE_NAME.lower(), "readme.txt", "readme.md"}:
             seen.waiting[name] = "a file; put one sound and its videos into a folder of their own"
-
-    def _forget_others(self, ages: Mapping[str, int]) -> None:
-        for name in self._first_seen_s.keys() - ages.keys():
-            del self._first_seen_s[name]
 
     def _settle(self, seen: Scan, now_s: float, claimed: Mapping[str, Signature]) -> list[str]:
         waits_s: dict[str, float] = {}
@@ -128,11 +142,14 @@ class Inbox:
             quiet_s = self._settler.quiet_s(name, now_s)
             wait_s = waits_s.get(name, self._settler.settle_s)
             seen.waiting[name] = f"unchanged for {quiet_s:.0f} s, want {wait_s:.0f} s"
+            seen.settling.add(name)
         return [name for name in candidates if name in settled and self._whole(name, seen, now_s)]
 
     def _blocked(self, folder: Look, is_claimed: bool) -> str:  # noqa: FBT001 - private
         if folder.busy or is_claimed:
             return folder.busy
+        if folder.is_finished:
+            return "a finished job; remove the file .heygemd-done to run it again"
         if folder.has_cancel:
             return "cancelled; remove the file CANCEL to go on"
         if self._marker and not folder.has_ready:
@@ -150,6 +167,7 @@ class Inbox:
             seen.waiting[name] = f"cannot be read now: {error.strerror}"
             return False
         if cut:
+            seen.settling.add(name)
             seen.waiting[name] = (
                 f"{', '.join(cut)} looks cut off; taken as it is when unchanged for "
                 f"{patience_s:.0f} s"
@@ -162,14 +180,15 @@ class Inbox:
             priority = read_options(self._fs, self._folders.inbox / name, folder).priority
         except (JobOptionsError, OSError):  # claiming says what is wrong
             priority = 0
-        return -priority, self._first_seen_s.get(name, 0.0), self._ages.get(name, 0), name
+        known = self._known[name]
+        return -priority, known.at_s, known.mtime_ns, name
 
 
 def _lacks(folder: Look) -> str:
     """What a folder must still get before it can be judged; empty when nothing."""
     if folder.sounds:
         return ""
-    if not folder.clips:
-        return "empty: wants one sound and its videos"
     noted = "".join(f"; {name}: {why}" for name, why in folder.ignored)
+    if not folder.clips:
+        return f"empty: wants one sound and its videos{noted}"
     return f"no audio file yet beside {len(folder.clips)} videos{noted}"

@@ -12,7 +12,7 @@ WORK/jobs/<job id>/work/<clip>.mp4         what the renderer writes
 WORK/jobs/<job id>/intent/<clip>           "this is the file I am about to publish"
 WORK/jobs/<job id>/done/<clip> fail/<clip> exactly one of them ends a clip
 WORK/jobs/<job id>/CLOSED  REJECTED        one of them ends a job
-OUTBOX/.heygemd-tmp/<job id>.*             files and folders under construction
+OUTBOX/.heygemd-tmp/<spool>.<job id>.*     files and folders under construction
 OUTBOX/<job>/.owner <stem>.json <stem>.mp4 job.json (last)
 """
 
@@ -66,6 +66,16 @@ class SpoolFolders:
     def jobs(self) -> Path:
         """One folder per job this spool ever claimed, until retention removes it."""
         return self.work / "jobs"
+
+    @property
+    def trash(self) -> Path:
+        """Records of jobs that are being forgotten."""
+        return self.work / "trash"
+
+    @property
+    def beats(self) -> Path:
+        """One heartbeat per spool that shares this inbox."""
+        return self.inbox / OWN / "spools"
 
     def claim(self, job_id: str) -> Path:
         """The claim of a job."""

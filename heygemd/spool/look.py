@@ -38,6 +38,7 @@ class Look:
         busy: why somebody is still writing; empty when nobody seems to be.
         has_ready: the folder holds ``.ready``.
         has_cancel: the folder holds ``CANCEL``.
+        is_finished: the folder was returned after its job; it holds ``.heygemd-done``.
         options_name: what job.toml is spelled like here, empty where there is none.
     """
 
@@ -49,12 +50,18 @@ class Look:
     busy: str = ""
     has_ready: bool = False
     has_cancel: bool = False
+    is_finished: bool = False
     options_name: str = ""
 
     @property
     def n_bytes(self) -> int:
         """Size of the sounds and clips together."""
         return sum(self.stamps[name][1] for name in (*self.sounds, *self.clips))
+
+    @property
+    def n_clip_bytes(self) -> int:
+        """Size of the clips."""
+        return sum(self.stamps[name][1] for name in self.clips)
 
 
 @dataclass(slots=True)
@@ -101,6 +108,7 @@ def look(fs: FsOps, folder: Path) -> Look:
         busy="; ".join(notes.busy),
         has_ready="ready" in notes.seen,
         has_cancel="cancel" in notes.seen,
+        is_finished="finished" in notes.seen,
         options_name=notes.options_name,
     )
 

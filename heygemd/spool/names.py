@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fnmatch
 import re
 import unicodedata
 from collections.abc import Collection
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Literal
 
-Kind = Literal["audio", "video", "options", "ready", "cancel", "temp", "junk", "hidden", "other"]
+Kind = Literal[
+    "audio", "video", "options", "ready", "cancel", "finished", "temp", "junk", "hidden", "other"
+]  # fmt: skip
 
 PAUSE_NAME = "PAUSE"
+FINISHED_NAME = ".heygemd-done"
 
 AUDIO = frozenset({"wav", "mp3", "m4a", "aac", "flac", "ogg", "opus", "wma", "aiff", "oga", "mka"})
 VIDEO = frozenset(
@@ -22,14 +25,19 @@ VIDEO = frozenset(
 )  # fmt: skip
 
 _CONTENT: dict[str, Kind] = {**dict.fromkeys(AUDIO, "audio"), **dict.fromkeys(VIDEO, "video")}
-_SPECIAL: dict[str, Kind] = {"job.toml": "options", ".ready": "ready", "cancel": "cancel"}
+_SPECIAL: dict[str, Kind] = {
+    "job.toml": "options",
+    ".ready": "ready",
+    "cancel": "cancel",
+    FINISHED_NAME: "finished",
+}
 
 # Names that programs give files they are still writing: browsers, Office, Syncthing, rsync.
 _TEMP = (
     "*.part", "*.partial", "*.crdownload", "*.download", "*.tmp", "*.temp", "*.filepart", "*.!qb",
     "~$*", ".syncthing.*", "~syncthing~*", ".~tmp~", "*.opdownload", "*.aria2",
 )  # fmt: skip
-_RSYNC_TEMP = re.compile(r"\..+\.[A-Za-z0-9]{6}")
+_RSYNC_TEMP = r"\..+\.[A-Za-z0-9]{6}"  # .<name>.XXXXXX
 
 # What file managers and storage boxes leave lying about.
 _JUNK = (
@@ -38,6 +46,9 @@ _JUNK = (
     "system volume information", "lost+found", "__macosx", ".nfs*", ".smbdelete*",
     ".fuse_hidden*", ".fseventsd", ".temporaryitems", ".apdisk",
 )  # fmt: skip
+
+_IS_TEMP = re.compile("|".join([*map(fnmatch.translate, _TEMP), _RSYNC_TEMP])).fullmatch
+_IS_JUNK = re.compile("|".join(map(fnmatch.translate, _JUNK))).fullmatch
 
 # Windows refuses these whatever the extension (Microsoft, "Naming Files, Paths, and Namespaces").
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?")
@@ -52,9 +63,9 @@ def kind_of(name: str) -> Kind:
     low = name.lower()
     if low in _SPECIAL:
         return _SPECIAL[low]
-    if any(fnmatchcase(low, pattern) for pattern in _JUNK):
+    if _IS_JUNK(low):
         return "junk"
-    if any(fnmatchcase(low, pattern) for pattern in _TEMP) or _RSYNC_TEMP.fullmatch(name):
+    if _IS_TEMP(low):
         return "temp"
     if name.startswith("."):
         return "hidden"

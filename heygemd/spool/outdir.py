@@ -22,6 +22,7 @@ def reserve(
     It is called ``name``, or ``name~2`` and so on where that is taken; ``document`` is a job.json
     that is there from the folder's first moment.
     """
+    site.guard(job_id, "outbox")
     fs, outbox = site.fs, site.folders.outbox
     ours = owned(site, job_id, name)
     if ours:
@@ -29,13 +30,13 @@ def reserve(
             put_visible(site, job_id, outbox / ours / "job.json", document)
         files.sync_dir(fs, outbox)
         return ours
-    hidden = site.folders.building / f"{job_id}.d"
+    hidden = site.growing(job_id, "d")
     files.remove_tree(fs, hidden)
     files.make_dir(fs, hidden)
     files.put(fs, hidden / ".owner", job_id.encode())
     if document is not None:
         files.put_json(fs, hidden / "job.json", document)
-    site.guard(job_id)
+    site.guard(job_id, "outbox")
     chosen = _rename_in(site, hidden, name)
     files.sync_dir(fs, outbox)
     files.sync_dir(fs, site.folders.building)
@@ -96,6 +97,6 @@ def ensure(site: Site, job: Job) -> Path:
 
 def put_visible(site: Site, job_id: str, path: Path, document: Mapping[str, Any]) -> None:
     """Replace one JSON document that people see; it grows where they do not look."""
-    site.guard(job_id)
-    growing = site.folders.building / f"{job_id}.{path.name}.part"
+    site.guard(job_id, "outbox")
+    growing = site.growing(job_id, "json.part")
     files.put_json(site.fs, path, document, via=growing)

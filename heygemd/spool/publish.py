@@ -12,6 +12,7 @@ from typing import Any
 from heygemd.errors import MediaError, TransientError
 from heygemd.records import Clip, Job
 from heygemd.spool import commit, files, names, outdir
+from heygemd.spool.holder import was_taken_over
 from heygemd.spool.site import Site, clip_ids
 
 Intent = dict[str, Any]
@@ -83,8 +84,9 @@ def is_published(site: Site, job: Job, clip: Clip) -> bool:
 
 def deliver(site: Site, job: Job, clip: Clip, intent: Intent) -> Path:
     """From the intent to the done record; every step may have happened before."""
+    site.guard(job.id, "outbox")
     fs = site.fs
-    part = site.folders.building / f"{job.id}.{clip.id}.part"
+    part = site.growing(job.id, f"{clip.id}.part")
     folder = outdir.ensure(site, job)
     final = folder / f"{intent['stem']}.mp4"
     while not _same(site, final, intent):
@@ -96,6 +98,8 @@ def deliver(site: Site, job: Job, clip: Clip, intent: Intent) -> Path:
         final = folder / f"{stem}.mp4"
         if _deliver_as(site, job, clip, part, final, intent):
             break
+        if was_taken_over(site, job.id):  # the spool before us was not dead, only slow
+            intent = _yield_to(site, job, clip, final, intent)
     files.sync_dir(fs, folder)
     files.remove(fs, part)
     files.sync_dir(fs, part.parent)
@@ -126,6 +130,15 @@ def _deliver_as(  # noqa: PLR0913, PLR0917 - one file's way to its name
     _copy_to_outbox(site, job, clip, part, intent)
     outdir.put_visible(site, job.id, final.with_suffix(".json"), _sidecar(job, clip, intent))
     return _commit(site, job, part, final, intent)
+
+
+def _yield_to(site: Site, job: Job, clip: Clip, final: Path, intent: Intent) -> Intent:
+    """Let the file stand that another holder of this job published, and tell of that one."""
+    size, sha256 = files.digest_of(site.fs, final)
+    intent = {**intent, "size_bytes": size, "sha256": sha256}
+    _put_intent(site, job, clip, intent)
+    outdir.put_visible(site, job.id, final.with_suffix(".json"), _sidecar(job, clip, intent))
+    return intent
 
 
 def _free_stem(site: Site, job: Job, clip: Clip, folder: Path, intent: Intent | None) -> str:
@@ -163,7 +176,7 @@ def _is_ours(site: Site, job: Job, clip: Clip, sidecar: Path) -> bool:
 def _leave_stem(site: Site, job: Job, clip: Clip, sidecar: Path) -> None:
     """Take back a sidecar of ours whose mp4's name somebody else was quicker to take."""
     if files.exists(site.fs, sidecar) and _is_ours(site, job, clip, sidecar):
-        site.guard(job.id)
+        site.guard(job.id, "outbox")
         files.remove(site.fs, sidecar)
 
 
@@ -193,7 +206,7 @@ def _copy_to_outbox(site: Site, job: Job, clip: Clip, part: Path, intent: Intent
 
 def _commit(site: Site, job: Job, part: Path, final: Path, intent: Intent) -> bool:
     """Place the file; False when somebody else was quicker to take the name."""
-    site.guard(job.id)
+    site.guard(job.id, "outbox")
     try:
         commit.place(site.fs, site.place, part, final)
     except OSError as error:
@@ -238,3 +251,10 @@ def tell_failure(site: Site, job: Job, clip: Clip) -> None:
     if files.read_bytes(site.fs, sidecar) != files.to_json(log):
         outdir.put_visible(site, job.id, sidecar, log)
     files.remove(site.fs, site.folders.rendered(job.id, clip.id))
+
+
+def tell_success(site: Site, job: Job, clip: Clip) -> None:
+    """Have the JSON beside a published mp4 say what it is, once more."""
+    intent = files.read_json(site.fs, site.folders.record("intent", job.id, clip.id)) or {}
+    sidecar = outdir.ensure(site, job) / f"{intent['stem']}.json"
+    outdir.put_visible(site, job.id, sidecar, _sidecar(job, clip, intent))

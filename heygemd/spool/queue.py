@@ -8,18 +8,33 @@ from typing import Any
 
 from heygemd.errors import CrashLoopError, JobLayoutError, JobOptionsError
 from heygemd.records import Clip, Job, RenderOptions
-from heygemd.spool import claim, files, look, outdir, publish, recover
+from heygemd.spool import (
+    claim,
+    control,
+    files,
+    look,
+    outdir,
+    publish,
+    recover,
+    repair,
+    retention,
+    room,
+    takeover,
+)
 from heygemd.spool.files import weighed
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.inbox import Inbox, Scan
 from heygemd.spool.layout import OWN, SpoolFolders
+from heygemd.spool.lease import Lease
 from heygemd.spool.look import Signature
+from heygemd.spool.notices import Notices
 from heygemd.spool.recover import Recovered
+from heygemd.spool.retention import Retention, Swept
 from heygemd.spool.session import Session
 from heygemd.spool.site import Site
 from heygemd.spool.stage import Stager
 
-__all__ = ["Recovered", "Spool", "SpoolFolders"]
+__all__ = ["Recovered", "Retention", "Spool", "SpoolFolders", "Swept"]
 
 
 class Spool:
@@ -37,6 +52,10 @@ class Spool:
         settle_s: how long a job folder must not change before it is complete.
         marker: True accepts only folders that hold ``.ready``.
         max_attempts: how often a clip may end the process before it fails as ``crash_loop``.
+        spare_bytes: a job is claimed only when so much stays free on the work disk and the outbox.
+        incomplete_s: a folder that waits so long for its sound gets a ``<name>.WAITING.txt``.
+        lease_s: after so long without a sign of life, another spool on the same inbox takes this
+            one's jobs over; 0 means that there is no other, and then nobody looks.
     """
 
     def __init__(  # noqa: PLR0913 - one call, in cli
@@ -50,6 +69,9 @@ class Spool:
         settle_s: float,
         marker: bool,
         max_attempts: int = 2,
+        spare_bytes: int = 1 << 29,
+        incomplete_s: float = 900.0,
+        lease_s: float = 0.0,
     ) -> None:
         self._fs = fs
         self._folders = folders
@@ -58,7 +80,10 @@ class Spool:
         self._max_attempts = max_attempts
         self._inbox = Inbox(fs, folders, settle_s=settle_s, marker=marker)
         self._stager = Stager()
-        self._session = Session(fs, folders, new_id=new_id, instance=instance)
+        self._spare_bytes = spare_bytes
+        self._lease = Lease(lease_s)
+        self._notices = Notices(fs, folders, incomplete_s=incomplete_s)
+        self._session = Session(fs, folders, new_id=new_id, instance=instance, shared=lease_s > 0)
         self._scan = Scan()
         self._ended: set[str] = set()
 
@@ -97,12 +122,24 @@ class Spool:
         if not self._session.is_back():
             self._scan = Scan(waiting=dict.fromkeys(self.lost(), "the share is not there"))
             return []
+        self._lease.beat(self._site, now_s)
+        self._ended.difference_update(self._lease.take_over(self._site, now_s))
         self._scan = self._inbox.scan(now_s, self._unaccepted())
+        self._notices.tell(self._scan, now_s, self._inbox.first_seen_s)
         return list(self._scan.ready)
+
+    @weighed("show a sign of life")
+    def beat(self, now_s: float) -> None:
+        """Keep our jobs ours while a long clip renders; call it often, it writes seldom."""
+        self._lease.beat(self._site, now_s)
 
     def waiting(self) -> dict[str, str]:
         """Names that the last ``ready`` left out -> why, in plain words."""
         return dict(self._scan.waiting)
+
+    def settling(self) -> bool:
+        """True while time alone would make a folder ready that the last ``ready`` left out."""
+        return bool(self._scan.settling)
 
     def _unaccepted(self) -> dict[str, Signature]:
         """Folders of ours, relative to the inbox, that are claimed and not accepted."""
@@ -128,7 +165,8 @@ class Spool:
                 the outbox says why.
             JobOptionsError: likewise, job.toml is wrong.
         """
-        self._session.guard("")
+        self._session.guard("", "inbox")
+        self._session.guard("", "outbox")
         parts = Path(name).parts
         resumed = len(parts) == 4 and parts[:2] == (OWN, "claims")
         job_id = parts[2] if resumed else self._take(name)
@@ -143,6 +181,13 @@ class Spool:
             seen = seen or look.look(self._fs, self._folders.inbox / name)
         except (FileNotFoundError, NotADirectoryError):
             return ""
+        room.check_room(
+            self._fs,
+            self._folders,
+            input_bytes=seen.n_bytes,
+            clip_bytes=seen.n_clip_bytes,
+            spare_bytes=self._spare_bytes,
+        )
         job_id = self._new_id()
         taken = claim.take(self._site, job_id, name, seen)
         if taken == "held":
@@ -163,11 +208,13 @@ class Spool:
         if seen.signature != expected or seen.busy:
             return None  # a writer is still at it; ``ready`` lets it settle where it is now
         try:
-            return claim.accept(site, job_id, seen, self._options)
+            job = claim.accept(site, job_id, seen, self._options)
         except (JobLayoutError, JobOptionsError) as error:
             claim.reject(site, job_id, error)
             self._ended.add(job_id)
             raise
+        takeover.adopt(site, job)
+        return job
 
     def _open_ids(self) -> list[str]:
         ids = []
@@ -223,6 +270,16 @@ class Spool:
                 ``input_gone``.
         """
         return self._stager.clip(self._site, job, clip)
+
+    def cancelled(self, job: Job) -> bool:
+        """True when somebody wants the job's remaining clips to fail as ``cancelled``."""
+        with weighed("look for a cancellation"):
+            return control.is_cancelled(self._site, job)
+
+    @weighed("cancel a job")
+    def cancel(self, job_id: str) -> None:
+        """Ask for that."""
+        control.cancel(self._site, job_id)
 
     @weighed("begin a clip")
     def begin(self, job: Job, clip: Clip) -> Path:
@@ -300,7 +357,43 @@ class Spool:
         ignored = [{"name": name, "reason": why} for name, why in manifest.get("ignored", ())]
         path = outdir.ensure(site, job) / "job.json"
         outdir.put_visible(site, job.id, path, {**log, "job_id": job.id, "ignored": ignored})
-        claim.move_claim(site, job.id, self._folders.archive)
+        claim.move_claim(site, job.id, self._folders.claims, self._folders.archive)
         recover.end(site, job.id)
         self._ended.add(job.id)
         return path
+
+    @weighed("retry a job")
+    def retry(self, job_id: str) -> bool:
+        """Open a closed job again, with the clips that failed; False when none did.
+
+        Raises:
+            JobError: the job is not closed, or its inputs are no longer kept.
+        """
+        reopened = control.retry(self._site, job_id)
+        if reopened:
+            self._ended.discard(job_id)
+        return reopened
+
+    @weighed("put a folder back")
+    def put_back(self, job_id: str) -> str:
+        """Return a rejected folder to the inbox; its name there.
+
+        Raises:
+            JobError: it is not among the rejected.
+        """
+        return control.put_back(self._site, job_id)
+
+    @weighed("mend the spool")
+    def mend(self) -> list[str]:
+        """Mend what fsck finds, and say so."""
+        return repair.mend(
+            self._site, max_attempts=self._max_attempts, shared=self._lease.lease_s > 0
+        )
+
+    @weighed("sweep the spool")
+    def sweep(self, policy: Retention, now_unix_s: float) -> Swept:
+        """Let go of inputs and records as the policy says; call it now and then.
+
+        ``now_unix_s`` is the wall clock's.
+        """
+        return retention.sweep(self._site, policy, now_unix_s)

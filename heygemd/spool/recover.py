@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from heygemd.spool import claim, files, outdir, publish
+from heygemd.spool import claim, control, files, outdir, publish, retention, takeover
 from heygemd.spool.layout import RECORD_FOLDERS
 from heygemd.spool.site import Site
 
@@ -38,13 +38,17 @@ def recover(site: Site) -> Recovered:
     Raises:
         OSError: a disk or share fails; nothing is lost, try again.
     """
-    n_swept = sweep_building(site)
+    n_swept = sweep_building(site) + retention.empty_trash(site)
     n_open = n_claims = n_published = 0
     for job_id in files.entries(site.fs, site.folders.jobs):
-        if is_ended(site, job_id):
+        takeover.finish_takeover(site, job_id)
+        if files.exists(site.fs, site.folders.job(job_id) / "REOPEN"):
+            control.finish_retry(site, job_id)
+            n_open += 1
+        elif is_ended(site, job_id):
             clean_ended(site, job_id)
         elif files.exists(site.fs, site.folders.archive / job_id):
-            claim.move_claim(site, job_id, site.folders.archive)
+            claim.move_claim(site, job_id, site.folders.claims, site.folders.archive)
             end(site, job_id)
         elif files.exists(site.fs, site.folders.rejected / job_id):
             _finish_rejected(site, job_id)
@@ -55,15 +59,16 @@ def recover(site: Site) -> Recovered:
             claim.settle_claim(site.fs, site.folders, job_id)
             n_claims += 1
         else:
+            site.guard("", "inbox")  # else the folder may be there, and its share not
             claim.drop(site.fs, site.folders, job_id)
             n_swept += 1
     return Recovered(site.place, n_open, n_claims, n_published, n_swept)
 
 
 def is_ended(site: Site, job_id: str) -> bool:
-    """True for closed and rejected jobs."""
+    """True for closed and rejected jobs, and those another spool has taken over."""
     folder = site.folders.job(job_id)
-    return any(files.exists(site.fs, folder / name) for name in ("CLOSED", "REJECTED"))
+    return any(files.exists(site.fs, folder / name) for name in ("CLOSED", "REJECTED", "LOST"))
 
 
 def sweep_building(site: Site) -> int:
@@ -71,8 +76,7 @@ def sweep_building(site: Site) -> int:
     fs, building = site.fs, site.folders.building
     n_swept = 0
     for name in fs.names(building):
-        job_id = name.split(".", 1)[0]
-        if name.startswith(f"{site.spool_id}.") or files.exists(fs, site.folders.job(job_id)):
+        if name.startswith(f"{site.spool_id}."):
             files.remove_tree(fs, building / name)
             n_swept += 1
     if n_swept:
@@ -88,6 +92,7 @@ def _recover_job(site: Site, job_id: str) -> int:
         files.sync_dir(fs, folder / kind)
     files.sync_dir(fs, folder)
     job = claim.read_job(site, job_id)
+    takeover.adopt(site, job)
     n_published = 0
     for clip in job.clips:
         if files.exists(fs, site.folders.record("fail", job_id, clip.id)):

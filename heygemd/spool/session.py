@@ -8,9 +8,10 @@ from pathlib import Path
 from heygemd.errors import BusyError, ConfigError, TransientError
 from heygemd.spool import commit, files, recover, shares
 from heygemd.spool.fsops import FsOps
+from heygemd.spool.holder import holder
 from heygemd.spool.layout import OWN, SpoolFolders, check_folders
 from heygemd.spool.recover import Recovered
-from heygemd.spool.site import Site
+from heygemd.spool.site import Side, Site
 
 
 class Session:
@@ -21,15 +22,23 @@ class Session:
         folders: the three roots.
         new_id: names the spool at its first opening.
         instance: who we are, in words for people.
+        shared: other spools use this inbox too.
     """
 
     def __init__(
-        self, fs: FsOps, folders: SpoolFolders, *, new_id: Callable[[], str], instance: str
+        self,
+        fs: FsOps,
+        folders: SpoolFolders,
+        *,
+        new_id: Callable[[], str],
+        instance: str,
+        shared: bool,
     ) -> None:
         self._fs = fs
         self._folders = folders
         self._new_id = new_id
         self._instance = instance
+        self._shared = shared
         self._lock_fd: int | None = None
         self._site: Site | None = None
         self._share_ids: dict[str, str] = {}
@@ -101,10 +110,10 @@ class Session:
         self._needs_recovery = False
         return recovered
 
-    def _sides(self) -> dict[str, Path]:
+    def _sides(self) -> dict[Side, Path]:
         return {"inbox": self._folders.inbox, "outbox": self._folders.outbox}
 
-    def lost(self) -> tuple[str, ...]:
+    def lost(self) -> tuple[Side, ...]:
         """Sides that are not there now: ``inbox``, ``outbox``."""
         return tuple(
             side
@@ -112,7 +121,7 @@ class Session:
             if not shares.is_there(self._fs, folder, self._share_ids.get(side, ""))
         )
 
-    def _refuse_bare_start(self, lost: tuple[str, ...]) -> None:
+    def _refuse_bare_start(self, lost: tuple[Side, ...]) -> None:
         """A folder that never was there is a mistake in the settings, not a share that is away."""
         never = [side for side in lost if side not in self._share_ids]
         if never:
@@ -120,7 +129,7 @@ class Session:
             raise ConfigError(f"no folder at {named}; make it, or run heygemd init")
 
     def _remember_shares(self, spool_id: str) -> None:
-        found = {
+        found: dict[str, str] = {
             side: shares.share_id_of(self._fs, folder) for side, folder in self._sides().items()
         }
         if found != self._share_ids:
@@ -128,22 +137,32 @@ class Session:
             files.put_json(self._fs, self._folders.work / "spool.json", document)
             self._share_ids = found
 
-    def guard(self, job_id: str) -> None:
+    def guard(self, job_id: str, side: Side) -> None:
         """Let a change of the world outside go ahead.
 
         Raises:
-            TransientError: a share is away.
+            TransientError: the share is away, or another spool has taken the job over.
         """
-        del job_id
-        lost = self.lost()
-        if lost:
-            named = ", ".join(f"{side} {self._sides()[side]}" for side in lost)
-            raise TransientError(f"not there: {named}; mount it again", code="share_gone")
+        if side in self.lost():
+            where = self._sides()[side]
+            raise TransientError(f"the {side} {where} is not there; mount it", code="share_gone")
+        if job_id and self._shared and "inbox" not in self.lost():
+            self._check_holder(job_id)
+
+    def _check_holder(self, job_id: str) -> None:
+        spool_id, epoch = holder(self.site, job_id)
+        if spool_id == self.site.spool_id:
+            return
+        lost = {"job_id": job_id, "spool": spool_id, "epoch": epoch}
+        files.put_json(self._fs, self._folders.job(job_id) / "LOST", lost)
+        raise TransientError(f"job {job_id} was taken over by {spool_id}", code="claim_lost")
 
     def is_back(self) -> bool:
         """True when both sides are there, after recovering what waited for them."""
         if self.lost():
             return False
+        if self._needs_recovery or not all(self._share_ids.values()):
+            self._remember_shares(self.site.spool_id)
         if self._needs_recovery:
             self._recover(self.site.spool_id)
         return True

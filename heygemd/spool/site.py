@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 from heygemd.records import Clip, Job
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.layout import SpoolFolders
 
-Guard = Callable[[str], None]
-"""Raises unless we may still change the world outside for this job id."""
+Side = Literal["inbox", "outbox"]
+
+Guard = Callable[[str, Side], None]
+"""(job id, side): raises unless the side is there and the job is still ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,10 @@ class Site:
     spool_id: str
     place: str
     guard: Guard
+
+    def growing(self, job_id: str, what: str) -> Path:
+        """Where something of a job is built in the outbox; no other spool uses the name."""
+        return self.folders.building / f"{self.spool_id}.{job_id}.{what}"
 
 
 def clip_ids(job: Job, clip: Clip) -> dict[str, str]:

@@ -61,7 +61,7 @@ class Stager:
         facts = site.folders.staged(job.id, source_id).with_suffix(".json")
         if files.exists(site.fs, facts):
             return
-        site.guard(job.id)
+        site.guard(job.id, "inbox")
         payload = site.folders.payload(job.id)
         try:
             folder_fd = site.fs.open_folder(payload)

@@ -1,0 +1,1 @@
+"""The built-in lip model: it paints nothing, it moves the person's own pixels."""

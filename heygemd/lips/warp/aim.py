@@ -1,0 +1,79 @@
+"""What one output frame should look like; made by the model, drawn by the renderer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from heygemd.lips.warp import geometry, retarget
+from heygemd.lips.warp.geometry import Basis, Floats
+from heygemd.lips.warp.keys import Key
+from heygemd.lips.warp.landmarks import GAPS
+from heygemd.lips.warp.mesh import Mesh, smoothstep
+from heygemd.lips.warp.study import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What one frame should look like.
+
+    Attributes:
+        points: (468, 2) px, the frame's own face.
+        goal: (468, 2) px, the face as it should be.
+        rest: (2,) px, middle of the upper lip's edge at rest, fixed to the head.
+        axes: (2, 2) px per IOD: columns are the head's right and down in the picture.
+        iod_px: scale of the face.
+        aperture: aimed at, IOD of a mouth of scale 1.
+        share: 0..1, how much the borrowed mouth counts.
+        painted: 0..1, how much of the inside is painted instead of borrowed.
+        keys: mouths to borrow with their shares, largest share first, one or two.
+    """
+
+    points: Floats
+    goal: Floats
+    rest: Floats
+    axes: Floats
+    iod_px: float
+    aperture: float
+    share: float
+    painted: float
+    keys: tuple[tuple[Key, float], ...]
+
+
+def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | None]:
+    """One aim per output frame of a span; None for frames that pass through.
+
+    Args:
+        plan: from ``study.study``.
+        span: consecutive output frames.
+        basis: of the plan's coefs.
+        mesh: says how freely each point moves.
+    """
+    out = np.arange(span.start, span.stop)
+    out = out[plan.share[out] > 0.0]
+    source = plan.source[out]
+    pose = plan.pose[source]
+    moved, aperture = retarget.aim(
+        plan.coefs[out], plan.shapes[source], plan.person, basis, plan.share[out]
+    )
+    turned = np.einsum("tij,tpj->tpi", pose.rotation[:, :2], moved * mesh.freedom)
+    goals = plan.points[source] + turned * pose.scale[:, None, None]
+    upper_lip = plan.person.rest[[pair[0] for pair in GAPS]].mean(axis=0)
+    rests = geometry.to_image(np.tile(upper_lip, (len(out), 1, 1)), pose)[:, 0, :2]
+    axes = pose.rotation[:, :2, :2] * pose.scale[:, None, None]
+    aims: dict[int, Aim] = {}
+    for row, number in enumerate(out.tolist()):
+        lent = zip(plan.choice[number].tolist(), plan.mix[number].tolist(), strict=True)
+        aims[number] = Aim(
+            points=plan.points[source[row]],
+            goal=goals[row].astype(np.float32),
+            rest=rests[row],
+            axes=axes[row].astype(np.float32),
+            iod_px=float(pose.scale[row]),
+            aperture=float(aperture[row]),
+            share=float(smoothstep(2.0 * plan.share[number])),
+            painted=float(plan.painted[number]),
+            keys=tuple((plan.keys[key], mix) for key, mix in lent if mix > 0.0),
+        )
+    return [aims.get(number) for number in span]

@@ -1,0 +1,151 @@
+"""Keys: mouths of the clip itself, cut out once and lent to other frames."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.lips.base import ClipReader
+from heygemd.lips.warp import mesh as meshes
+from heygemd.lips.warp.geometry import Floats
+from heygemd.lips.warp.landmarks import LOWER_SECOND, UPPER_SECOND
+from heygemd.lips.warp.mesh import Mesh
+
+Picture = NDArray[np.uint8]
+"""(h, w, 3) BGR, 0..255."""
+
+MARGIN = 0.08  # IOD around the triangles of the mouth, for cubic interpolation and smoothed maps
+MAX_BYTES = 100 * 2**20
+MAX_KEYS = 300
+DARK = 0.55  # of the lips' own brightness; deeper than the shade of a closed lip line
+_TEXTURE_QUANTILE = 0.8  # of local texture: skin and lips, whatever the dark inside does
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One mouth, cut out of one source frame.
+
+    Attributes:
+        frame: source frame number.
+        pixels: (h, w, 3) uint8 BGR.
+        points: (468, 2) float32 px inside ``pixels``.
+        iod_px: scale of the face.
+        aperture: IOD of a mouth of scale 1.
+        leak: IOD, widest gap between the lips, by landmarks or by the dark seen there.
+        facing: (3,) unit vector out of the face.
+        texture: logarithm of how much fine detail it has.
+    """
+
+    frame: int
+    pixels: Picture
+    points: Floats
+    iod_px: float
+    aperture: float
+    leak: float
+    facing: Floats
+    texture: float
+
+
+@dataclass(frozen=True, slots=True)
+class Faces:
+    """The one face of a clip, a row per source frame.
+
+    Attributes:
+        points: (T, 468, 2) px.
+        iod_px: (T,) scale.
+        aperture: (T,) IOD of a mouth of scale 1, at least 0.
+        leak: (T,) likewise, widest gap between the lips by landmarks.
+        facing: (T, 3) unit vector out of the face.
+    """
+
+    points: Floats
+    iod_px: NDArray[np.float64]
+    aperture: Floats
+    leak: Floats
+    facing: Floats
+
+
+def affordable(iod_px: float) -> int:
+    """How many keys of a face of this size fit into ``MAX_BYTES``, at most ``MAX_KEYS``."""
+    edge = 1.7 * iod_px
+    return int(np.clip(MAX_BYTES / (3 * edge * edge + 4000), 8, MAX_KEYS))
+
+
+def cut_keys(clip: ClipReader, frames: Iterable[int], faces: Faces, mesh: Mesh) -> list[Key]:
+    """The mouths of some source frames, at the clip's own resolution, as far as they are in them.
+
+    Args:
+        clip: gives the frames.
+        frames: rising source frame numbers.
+        faces: of all source frames.
+        mesh: whose mouth triangles are cut out.
+
+    Raises:
+        MediaError: the clip cannot be read.
+    """
+    corners = np.unique(mesh.mouth)
+    found = []
+    for number, picture in clip.frames_at(frames):
+        iod_px = float(faces.iod_px[number])
+        box = meshes.around(
+            faces.points[number][corners], picture.shape[1:3], 1.0, pad_px=3 + int(MARGIN * iod_px)
+        )
+        if box is None:
+            continue
+        rows = slice(box.y_px, box.y_px + box.height_px)
+        pixels = picture[0, rows, box.x_px : box.x_px + box.width_px].copy()
+        points = faces.points[number] - np.array([box.x_px, box.y_px], np.float32)
+        found.append(
+            Key(
+                frame=number,
+                pixels=pixels,
+                points=points,
+                iod_px=iod_px,
+                aperture=float(faces.aperture[number]),
+                leak=max(float(faces.leak[number]), dark_gap(pixels, points, iod_px)),
+                facing=faces.facing[number],
+                texture=texture(pixels),
+            )
+        )
+    return found
+
+
+def dark_gap(pixels: Picture, points: Floats, iod_px: float) -> float:
+    """How high the dark between the lips stands, IOD; landmarks alone often call it closed.
+
+    Args:
+        pixels: (h, w, 3) BGR.
+        points: (468, 2) px in pixels.
+        iod_px: scale of the face.
+    """
+    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    calm = cv2.GaussianBlur(grey, (0, 0), max(0.4, 0.004 * iod_px))
+    up, low = points[list(UPPER_SECOND)], points[list(LOWER_SECOND)]
+    way = np.linspace(0.0, 1.0, 24, dtype=np.float32)[:, None, None]
+    spots = up * (1.0 - way) + low * way
+    seen = cv2.remap(calm, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR)
+    flesh = (
+        np.median(seen[:3], axis=0) * (1.0 - way[..., 0])
+        + np.median(seen[-3:], axis=0) * way[..., 0]
+    )
+    dark = seen < DARK * np.minimum(flesh, np.median(flesh))
+    height = dark.mean(axis=0) * np.linalg.norm(low - up, axis=1) / iod_px
+    return float(np.median(height[1:-1]))
+
+
+def texture(pixels: Picture) -> float:
+    """Logarithm of the energy of fine detail where there is much of it."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    detail = cv2.Laplacian(grey, cv2.CV_32F)
+    energy = cv2.boxFilter(detail * detail, -1, (9, 9))
+    return float(np.log1p(np.quantile(energy, _TEXTURE_QUANTILE)))
+
+
+def blur(keys: list[Key]) -> Floats:
+    """(P,) how much less detail each key has than the sharper quarter of them, as a logarithm."""
+    textures = np.array([key.texture for key in keys])
+    return np.asarray(np.maximum(0.0, np.quantile(textures, 0.75) - textures), np.float32)

@@ -1,0 +1,298 @@
+"""Triangles over the lower face, and the maps that say where each warped pixel comes from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.lips.warp.geometry import Basis, Floats
+from heygemd.lips.warp.landmarks import CORNERS, GAPS, LOWER_INNER, NOSE_BASE, NOSE_TIP, OVAL
+from heygemd.lips.warp.landmarks import UPPER_INNER as UPPER
+
+N_FACE = 468  # the mesh without the irises
+ANCHOR_REACH = 1.45  # anchors stand this much further from the nose than the face's outline
+TEETH_UPPER = 0.10  # IOD; what hangs from the upper lip's edge moves with it, unstretched
+TEETH_LOWER = 0.06  # IOD; likewise above the lower lip's edge
+_NOSE = (1, 2, 4, 5, 19, 94, 97, 98, 326, 327)  # the wings of the nose never move
+MIN_EDGE_PX = 4  # of a rectangle worth filling
+_MIN_ALTITUDE_PX = 0.8  # flatter triangles extrapolate garbage
+_SHIFT = 4  # fractional bits of cv2's polygon corners
+
+Triangles = NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class Mesh:
+    """Which points move, and the triangles between them.
+
+    Points are 468 of the face, then the anchors, then the rows of teeth (see ``with_teeth``).
+
+    Attributes:
+        freedom: (468, 1) float32 in [0, 1], how much of its displacement each point takes.
+        ring: indices of the outline points that have an anchor outside them.
+        skin: (M, 3) triangles that move, anchors included.
+        mouth: (M, 3) triangles of lips and the skin around them.
+        inside: (M, 3) triangles between the inner lips.
+    """
+
+    freedom: Floats
+    ring: NDArray[np.int64]
+    skin: Triangles
+    mouth: Triangles
+    inside: Triangles
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A rectangle of the frame, looked at in steps of some pixels.
+
+    Attributes:
+        x_px: left edge in the frame.
+        y_px: top edge in the frame.
+        width_px: in the frame.
+        height_px: in the frame.
+        step: frame pixels per grid cell.
+    """
+
+    x_px: int
+    y_px: int
+    width_px: int
+    height_px: int
+    step: float
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of cells."""
+        return (
+            max(1, int(np.ceil(self.height_px / self.step))),
+            max(1, int(np.ceil(self.width_px / self.step))),
+        )
+
+    @property
+    def cells(self) -> tuple[float, float]:
+        """Frame pixels per cell, down and across; cells cover the rectangle exactly."""
+        rows, columns = self.shape
+        return self.height_px / rows, self.width_px / columns
+
+    def to_cells(self, points: Floats) -> Floats:
+        """(P, 2) frame pixels as grid coordinates; whole numbers are centres of cells."""
+        down, across = self.cells
+        corner = np.array([self.x_px - 0.5, self.y_px - 0.5], np.float32)
+        scaled = (points - corner) / np.array([across, down], np.float32)
+        return np.asarray(scaled - 0.5, np.float32)
+
+
+def build_mesh(basis: Basis) -> Mesh:
+    """Sort the face's triangles by what they do when the mouth moves."""
+    face = basis.template[:N_FACE]
+    centre = face[list(CORNERS), 0].mean()
+    down = smoothstep((face[:, 1] - (face[NOSE_BASE, 1] - 0.10)) / 0.30)
+    freedom = down * (1.0 - smoothstep((np.abs(face[:, 0] - centre) - 0.75) / 0.45))
+    freedom[list(_NOSE)] = 0.0
+    ring = np.array([point for point in OVAL if face[point, 1] > face[NOSE_TIP, 1]])
+    triangles = np.concatenate([basis.triangles, _skirt(ring)])
+    moves = np.concatenate([freedom > 0.01, np.zeros(len(ring), np.bool_)])
+    lips = face[[GAPS[0][0], GAPS[0][1]]].mean(axis=0)
+    distance = np.hypot((face[:, 0] - lips[0]) / 0.75, (face[:, 1] - lips[1]) / 0.62)
+    near = np.concatenate([distance < 1.0, np.zeros(len(ring), np.bool_)])
+    return Mesh(
+        freedom=freedom[:, None].astype(np.float32),
+        ring=ring,
+        skin=triangles[moves[triangles].any(axis=1)],
+        mouth=triangles[near[triangles].all(axis=1)],
+        inside=_inside(N_FACE + len(ring)),
+    )
+
+
+def with_teeth(points: Floats, anchors: Floats, reach_px: Floats) -> Floats:
+    """(P, 2) all points that the triangles of a mesh name.
+
+    Args:
+        points: (468, 2) px.
+        anchors: (R, 2) px, from ``anchor_points``.
+        reach_px: (2, 9) how far the upper and the lower row of teeth hang from their lips.
+    """
+    up, low = points[list(UPPER[1:-1])], points[list(LOWER_INNER[1:-1])]
+    gap = low - up
+    along = gap / np.maximum(np.linalg.norm(gap, axis=1, keepdims=True), 1e-3)
+    upper_row, lower_row = up + along * reach_px[0][:, None], low - along * reach_px[1][:, None]
+    return np.concatenate([points, anchors, upper_row, lower_row])
+
+
+def teeth_reach(target: Floats, key: Floats, target_iod_px: float, key_iod_px: float) -> Floats:
+    """(2, 2, 9) reach of the upper and lower row of teeth, first in the target, then in the key.
+
+    The same length of tooth is taken from both, as much as the narrower of both mouths shows.
+
+    Args:
+        target: (468, 2) px.
+        key: (468, 2) px.
+        target_iod_px: scale of the target's face.
+        key_iod_px: scale of the key's face.
+    """
+    up, low = list(UPPER[1:-1]), list(LOWER_INNER[1:-1])
+    gap = np.minimum(
+        np.linalg.norm(target[low] - target[up], axis=1) / target_iod_px,
+        np.linalg.norm(key[low] - key[up], axis=1) / key_iod_px,
+    )
+    reach = np.stack([np.minimum(TEETH_UPPER, 0.55 * gap), np.minimum(TEETH_LOWER, 0.35 * gap)])
+    return np.stack([reach * target_iod_px, reach * key_iod_px]).astype(np.float32)
+
+
+def anchor_points(points: Floats, mesh: Mesh) -> Floats:
+    """(R, 2) points outside the outline of the face that keep the background where it is."""
+    nose = points[[1, NOSE_TIP]].mean(axis=0)
+    return np.asarray(nose + (points[mesh.ring] - nose) * ANCHOR_REACH, np.float32)
+
+
+def around(
+    points: Floats,
+    frame_shape: tuple[int, ...] | None,
+    step: float,
+    *,
+    pad_px: int = 0,
+    within: Grid | None = None,
+) -> Grid | None:
+    """The rectangle around points, cut at the frame or at another one; None if too little is left.
+
+    Args:
+        points: (P, 2) frame pixels.
+        frame_shape: rows and columns of the frame, where it is the limit.
+        step: frame pixels per cell, at least 1.
+        pad_px: added on all sides.
+        within: another limit.
+    """
+    left, top = (int(edge) - pad_px for edge in np.floor(points.min(axis=0)))
+    right, bottom = (int(edge) + pad_px + 1 for edge in np.ceil(points.max(axis=0)))
+    if frame_shape is not None:
+        left, top = max(0, left), max(0, top)
+        right, bottom = min(frame_shape[1], right), min(frame_shape[0], bottom)
+    if within is not None:
+        left, top = max(within.x_px, left), max(within.y_px, top)
+        right = min(within.x_px + within.width_px, right)
+        bottom = min(within.y_px + within.height_px, bottom)
+    if right - left < MIN_EDGE_PX or bottom - top < MIN_EDGE_PX:
+        return None
+    return Grid(left, top, right - left, bottom - top, max(1.0, step))
+
+
+def triangle_ids(points: Floats, triangles: Triangles, grid: Grid) -> NDArray[np.int32]:
+    """(rows, columns) which triangle covers each cell, counted from 1; 0 where none does.
+
+    Args:
+        points: (P, 2) frame pixels.
+        triangles: (M, 3) into points; later ones lie on top.
+        grid: where to look.
+    """
+    ids = np.zeros(grid.shape, np.int32)
+    placed = grid.to_cells(points)[triangles]
+    sound = np.flatnonzero(_altitude(points[triangles]) > _MIN_ALTITUDE_PX)
+    fixed = np.round(placed * (1 << _SHIFT)).astype(np.int32)
+    for number in sound:
+        cv2.fillConvexPoly(ids, fixed[number], int(number) + 1, cv2.LINE_8, _SHIFT)
+    return ids
+
+
+def spread_ids(ids: NDArray[np.int32], n_cells: int) -> NDArray[np.int32]:
+    """The same ids, grown over cracks and over the rim by some cells."""
+    grown = ids.astype(np.float32)
+    kernel = np.ones((3, 3), np.uint8)
+    for _ in range(n_cells):
+        grown = np.where(grown == 0, cv2.dilate(grown, kernel), grown)
+    return grown.astype(np.int32)
+
+
+def offsets(
+    ids: NDArray[np.int32], triangles: Triangles, target: Floats, source: Floats, grid: Grid
+) -> Floats:
+    """(rows, columns, 2) how far left-right and up-down of itself each cell's pixel comes from, px.
+
+    Args:
+        ids: from ``triangle_ids`` of the target.
+        triangles: the ones that ``ids`` counts.
+        target: (P, 2) where the mesh is, frame pixels.
+        source: (P, 2) where its pixels come from, pixels of the source picture.
+        grid: that of ``ids``.
+    """
+    placed = grid.to_cells(target)[triangles].astype(np.float64)
+    moved = (source - target)[triangles].astype(np.float64)
+    plane = np.zeros((len(triangles) + 1, 2, 3), np.float32)
+    plane[1:] = _planes(placed, moved)
+    rows, columns = ids.shape
+    across = np.arange(columns, dtype=np.float32)[None, :, None]
+    down = np.arange(rows, dtype=np.float32)[:, None, None]
+    of_cell = plane[ids]
+    return np.asarray(of_cell[..., 0] * across + of_cell[..., 1] * down + of_cell[..., 2])
+
+
+def backward_map(offset: Floats, grid: Grid) -> tuple[Floats, Floats]:
+    """Full-size x and y maps for ``cv2.remap``, in pixels of the source picture.
+
+    Args:
+        offset: (rows, columns, 2) from ``offsets``.
+        grid: its grid.
+    """
+    size = (grid.width_px, grid.height_px)
+    full = offset
+    if offset.shape[:2] != (grid.height_px, grid.width_px):
+        full = np.asarray(cv2.resize(offset, size, interpolation=cv2.INTER_LINEAR))
+    x = full[..., 0] + np.arange(grid.x_px, grid.x_px + size[0], dtype=np.float32)[None]
+    y = full[..., 1] + np.arange(grid.y_px, grid.y_px + size[1], dtype=np.float32)[:, None]
+    return x, y
+
+
+def _planes(placed: NDArray[np.float64], moved: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(M, 2, 3) the linear function of x and y with given values at three corners."""
+    first, second = placed[:, 1] - placed[:, 0], placed[:, 2] - placed[:, 0]
+    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
+    area = np.where(np.abs(area) < 1e-6, 1e-6, area)[:, None]
+    rise, other = moved[:, 1] - moved[:, 0], moved[:, 2] - moved[:, 0]
+    by_x = (rise * second[:, 1:] - other * first[:, 1:]) / area
+    by_y = (other * first[:, :1] - rise * second[:, :1]) / area
+    start = moved[:, 0] - by_x * placed[:, 0, :1] - by_y * placed[:, 0, 1:]
+    return np.stack([by_x, by_y, start], axis=2)
+
+
+def _altitude(corner: Floats) -> Floats:
+    """(M,) shortest altitude of (M, 3, 2) triangles."""
+    first, second = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
+    area = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
+    sides = [first, second, second - first]
+    longest = np.max([np.hypot(side[:, 0], side[:, 1]) for side in sides], axis=0)
+    return np.asarray(area / (longest + 1e-6), np.float32)
+
+
+def _skirt(ring: NDArray[np.int64]) -> Triangles:
+    """Two triangles between each pair of neighbours on the outline and their anchors."""
+    anchor = {int(point): N_FACE + row for row, point in enumerate(ring)}
+    pairs = [
+        (here, following)
+        for here, following in zip(OVAL, (*OVAL[1:], OVAL[0]), strict=True)
+        if here in anchor and following in anchor
+    ]
+    quads = [(a, b, anchor[a], anchor[b]) for a, b in pairs]
+    return np.array([t for a, b, c, d in quads for t in ((a, b, c), (b, c, d))], np.int32)
+
+
+def _inside(first: int) -> Triangles:
+    """Triangles between upper lip, upper teeth, lower teeth and lower lip, corner to corner."""
+    upper_teeth = (UPPER[0], *range(first, first + 9), UPPER[-1])
+    lower_teeth = (UPPER[0], *range(first + 9, first + 18), UPPER[-1])
+    rows = (UPPER, upper_teeth, lower_teeth, LOWER_INNER)
+    quads = [
+        (high[k], high[k + 1], low[k], low[k + 1])
+        for high, low in pairwise(rows)
+        for k in range(10)
+    ]
+    triangles = [t for a, b, c, d in quads for t in ((a, b, c), (b, c, d))]
+    return np.array([t for t in triangles if len(set(t)) == 3], np.int32)
+
+
+def smoothstep(x: Floats | NDArray[np.float64] | np.floating | float) -> Floats:
+    """0 up to 0, 1 from 1 on, smooth between."""
+    clipped = np.asarray(x, np.float32).clip(0.0, 1.0)
+    return np.asarray(clipped * clipped * (3.0 - 2.0 * clipped), np.float32)

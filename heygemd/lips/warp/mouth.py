@@ -1,0 +1,147 @@
+"""The inside of a mouth, painted where the clip shows none, and the line where lips meet.
+
+Painted teeth stand still against the head (upper) and the lower lip (lower), as real ones do. All
+lengths are in IOD. Found by eye on an avatar and a painting; nobody's teeth are copied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.lips.warp.geometry import Floats
+from heygemd.lips.warp.landmarks import LOWER_INNER, UPPER_INNER
+from heygemd.lips.warp.mesh import smoothstep
+
+# Where one upper tooth ends and the next begins, from the middle: half of each crown's width.
+TOOTH_EDGES = (0.0, 0.135, 0.235, 0.345, 0.45, 0.56)
+UPPER_EDGE = 0.050  # the incisors end this far under the resting lip line
+_EDGE_X = (0.0, 0.06, 0.135, 0.18, 0.235, 0.29, 0.345, 0.6)
+_EDGE_Y = (0.0, 0.006, -0.004, -0.010, -0.012, 0.0, -0.012, -0.05)  # the scallop of crowns
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """The gap between the lips, and the frame it is seen in.
+
+    Attributes:
+        points: (468, 2) px inside the picture that is painted, the face as it should be.
+        rest: (2,) px likewise, middle of the upper lip's edge at rest, fixed to the head.
+        axes: (2, 2) px per IOD: columns are the head's right and down in the picture.
+        aperture: IOD of a mouth of scale 1.
+    """
+
+    points: Floats
+    rest: Floats
+    axes: Floats
+    aperture: float
+
+
+def paint_inside(
+    opening: Opening, shape: tuple[int, int], lip_colour: Floats, skin_colour: Floats
+) -> Floats:
+    """(h, w, 3) float32 BGR, a believable inside of the mouth; only the gap is meant to be used.
+
+    Args:
+        opening: where.
+        shape: rows and columns.
+        lip_colour: (3,) BGR of this person's lips in this light.
+        skin_colour: (3,) BGR of the skin around them.
+    """
+    x, y, upper, lower, half_width = _coordinates(opening, shape)
+    gap = np.maximum(lower - upper, 1e-3)
+    down = (y - upper) / gap
+    light = float(skin_colour.mean())
+    picture = _cavity(x / half_width, down, lip_colour, light)
+    picture = _tongue(picture, x / half_width, down, lip_colour, opening.aperture)
+    tooth = 0.62 * np.array([0.93, 0.96, 1.0]) + 0.38 * skin_colour / max(1.0, skin_colour.max())
+    tooth = tooth * np.clip(1.12 * light, 45.0, 225.0)
+    side = np.abs(x)
+    crown = np.interp(side, _EDGE_X, _EDGE_Y).astype(np.float32)
+    shade = (np.exp(-((side / 0.34) ** 2)) * 0.72 + 0.18) * _between_teeth(side)
+    above = smoothstep((UPPER_EDGE + crown - y) / 0.018 + 0.5)
+    lit = shade * (0.62 + 0.38 * smoothstep((y - upper) / 0.05))
+    picture = _lay(picture, tooth * lit[..., None], above)
+    floor = float(np.interp(0.0, *_edge(opening, LOWER_INNER))) - 0.028
+    below = smoothstep((y - floor + 0.5 * crown) / 0.02 + 0.5) * (1.0 - above)
+    below = below * (0.8 * float(smoothstep((opening.aperture - 0.10) / 0.08)))
+    picture = _lay(picture, tooth * (0.72 * shade)[..., None], below)
+    contact = 0.55 + 0.45 * smoothstep((y - upper) / 0.04)
+    contact = contact * (0.75 + 0.25 * smoothstep((lower - y) / 0.03))
+    iod_px = float(np.sqrt(abs(np.linalg.det(opening.axes))))
+    blurred = cv2.GaussianBlur(picture * contact[..., None], (0, 0), max(0.5, 0.009 * iod_px))
+    return np.asarray(blurred, np.float32)
+
+
+def contact_line(points: Floats, shape: tuple[int, int], iod_px: float) -> Floats:
+    """(h, w) in [0, 1], soft line where closed lips touch.
+
+    Args:
+        points: (468, 2) px inside the picture.
+        shape: rows and columns.
+        iod_px: scale of the face.
+    """
+    line = np.zeros(shape, np.float32)
+    middle = (points[list(UPPER_INNER)] + points[list(LOWER_INNER)]) / 2
+    thickness = max(1, round(0.012 * iod_px))
+    fixed = np.round(middle * 16).astype(np.int32)
+    cv2.polylines(
+        line, [fixed], isClosed=False, color=1.0, thickness=thickness, lineType=cv2.LINE_AA, shift=4
+    )
+    soft = cv2.GaussianBlur(line, (0, 0), max(0.6, 0.008 * iod_px))
+    return np.asarray(np.minimum(1.0, 1.2 * soft), np.float32)
+
+
+def _coordinates(
+    opening: Opening, shape: tuple[int, int]
+) -> tuple[Floats, Floats, Floats, Floats, float]:
+    """Each pixel's x and y fixed to the head, both lips' edges above and below it, half width."""
+    inverse = np.linalg.inv(opening.axes).astype(np.float32)
+    across = np.arange(shape[1], dtype=np.float32)[None] - opening.rest[0]
+    down = np.arange(shape[0], dtype=np.float32)[:, None] - opening.rest[1]
+    x = inverse[0, 0] * across + inverse[0, 1] * down
+    y = inverse[1, 0] * across + inverse[1, 1] * down
+    upper_x, upper_y = _edge(opening, UPPER_INNER)
+    upper = np.interp(x, upper_x, upper_y).astype(np.float32)
+    lower = np.interp(x, *_edge(opening, LOWER_INNER)).astype(np.float32)
+    return x, y, upper, lower, max(0.05, float(upper_x[-1] - upper_x[0]) / 2)
+
+
+def _edge(opening: Opening, landmarks: tuple[int, ...]) -> tuple[Floats, Floats]:
+    """Rising x, and y, of a lip's inner edge, IOD, fixed to the head."""
+    inverse = np.linalg.inv(opening.axes)
+    placed = (opening.points[list(landmarks)] - opening.rest) @ inverse.T
+    order = np.argsort(placed[:, 0], kind="stable")
+    return placed[order, 0].astype(np.float32), placed[order, 1].astype(np.float32)
+
+
+def _cavity(side: Floats, down: Floats, lip_colour: Floats, light: float) -> Floats:
+    """Dark flesh, darkest in the middle where it is deep."""
+    colour = (0.30 * lip_colour + np.array([6.0, 4.0, 14.0])).clip(0.0, 70.0)
+    colour = colour * min(1.0, light / 110.0 + 0.2)
+    depth = np.exp(-(((down - 0.5) / 0.42) ** 2)) * np.exp(-((side / 0.9) ** 2))
+    return np.asarray(colour * (1.15 - 0.55 * depth)[..., None], np.float32)
+
+
+def _tongue(
+    picture: Floats, side: Floats, down: Floats, lip_colour: Floats, aperture: float
+) -> Floats:
+    open_enough = float(smoothstep((aperture - 0.05) / 0.1))
+    share = smoothstep((down - 0.55) / 0.35) * smoothstep((0.75 - np.abs(side)) / 0.4)
+    shade = 0.62 * (0.75 + 0.25 * smoothstep((down - 0.5) / 0.5))
+    return _lay(picture, lip_colour * shade[..., None], 0.75 * open_enough * share)
+
+
+def _between_teeth(side: Floats) -> Floats:
+    """1 on a tooth, less in the gaps between."""
+    nearest = np.full(side.shape, np.inf, np.float32)
+    for edge in TOOTH_EDGES:
+        nearest = np.minimum(nearest, np.abs(side - np.float32(edge)))
+    return np.asarray(1.0 - 0.28 * np.exp(-((nearest / 0.010) ** 2)), np.float32)
+
+
+def _lay(picture: Floats, layer: NDArray[np.floating], share: NDArray[np.floating]) -> Floats:
+    return np.asarray(picture + (layer - picture) * share[..., None], np.float32)

@@ -1,0 +1,74 @@
+"""One frame's patch: the jaw moved where it should be, a mouth laid over it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from heygemd.lips.warp import mesh as meshes
+from heygemd.lips.warp import overlay
+from heygemd.lips.warp.aim import Aim
+from heygemd.lips.warp.geometry import Floats
+from heygemd.lips.warp.keys import Picture
+from heygemd.lips.warp.mesh import Grid, Mesh
+from heygemd.records import Patch
+
+SKIN_CELLS = 40  # per IOD; the map of jaw and cheeks is smooth
+STILL_PX = (0.05, 0.45)  # points that would move less stay, so that fewer pixels are touched
+
+
+def draw(frame: Picture, aim: Aim, mesh: Mesh) -> Patch | None:
+    """The pixels that change in one frame; None when none do.
+
+    Args:
+        frame: (H, W, 3) uint8 BGR.
+        aim: what it should look like.
+        mesh: from ``mesh.build_mesh``.
+    """
+    anchors = meshes.anchor_points(aim.points, mesh)
+    source = np.concatenate([aim.points, anchors])
+    target = np.concatenate([_settle(aim.points, aim.goal), anchors])
+    moving = (source != target).any(axis=1)
+    triangles = mesh.skin[moving[mesh.skin].any(axis=1)]
+    reach = np.concatenate([target[np.unique(triangles)], overlay.outline(aim.goal)])
+    grid = meshes.around(reach, frame.shape, aim.iod_px / SKIN_CELLS, pad_px=2)
+    if grid is None:
+        return None
+    skin, alpha = _move_skin(frame, source, target, triangles, grid, aim.iod_px)
+    spot = overlay.find_spot(skin, aim.goal, grid, aim.iod_px, aim.aperture)
+    if spot is not None:
+        rows, columns = spot.within(grid)
+        layer = overlay.borrow(spot, aim, anchors, mesh)
+        covered = spot.alpha * aim.share
+        blended = spot.skin + (layer - spot.skin) * covered[..., None]
+        skin[rows, columns] = np.clip(blended + 0.5, 0, 255).astype(np.uint8)
+        alpha[rows, columns] = np.maximum(alpha[rows, columns], np.minimum(1.0, 20.0 * covered))
+    return Patch(grid.x_px, grid.y_px, skin, alpha)
+
+
+def _settle(points: Floats, goal: Floats) -> Floats:
+    """The goal, drawn back to the frame's own points where the difference cannot be seen."""
+    moved = goal - points
+    least, enough = STILL_PX
+    far = np.linalg.norm(moved, axis=1, keepdims=True)
+    share = meshes.smoothstep((far - least) / (enough - least))
+    return np.asarray(points + moved * share, np.float32)
+
+
+def _move_skin(  # noqa: PLR0913, PLR0917 - a mesh in two places, in one picture
+    frame: Picture,
+    source: Floats,
+    target: Floats,
+    triangles: meshes.Triangles,
+    grid: Grid,
+    iod_px: float,
+) -> tuple[Picture, Floats]:
+    """The frame's own lower face with the jaw where it should be, and where that changed it."""
+    ids = meshes.triangle_ids(target, triangles, grid)
+    offset = meshes.offsets(ids, triangles, target, source, grid)
+    offset = np.asarray(cv2.GaussianBlur(offset, (0, 0), 0.02 * iod_px / grid.step))
+    map_x, map_y = meshes.backward_map(offset, grid)
+    moved = cv2.remap(frame, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    far = np.abs(offset).max(axis=2)
+    alpha = cv2.resize(np.clip(8.0 * (far - 0.01), 0.0, 1.0), (grid.width_px, grid.height_px))
+    return np.asarray(moved, np.uint8), np.asarray(alpha, np.float32)

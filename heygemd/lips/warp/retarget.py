@@ -1,0 +1,165 @@
+"""From what the voice asks for to where each point of this person's mouth should be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.lips.warp import geometry
+from heygemd.lips.warp.geometry import Basis, Floats, Pose
+from heygemd.lips.warp.landmarks import LOWER_INNER, UPPER_INNER
+from heygemd.lips.warp.mesh import N_FACE, smoothstep
+
+REST_QUANTILE = 0.1
+REST_GAP = 0.015  # IOD; a mouth that rests wider than this never closes, and is closed for it
+TALKING = 0.09  # IOD; 95 % quantile of the aperture of somebody who talks
+GAINS = (0.8, 1.35)  # how far a voice is toned down or up to the person's own manner
+IDLE_GAIN = 1.1
+OVERLAP = -0.01  # IOD; lips that are told to pass each other by more are only pressed
+SNAP = (0.010, 0.045)  # IOD; lips that are told to come nearer than this close
+YAW_FADE_DEG = (40.0, 60.0)
+ABSENCE_FADE = 5  # frames before and after a stretch without a face
+SMALL_FACE_PX = (18.0, 22.0)  # eye distance below which a mouth is too coarse to be moved
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What one clip says of one mouth.
+
+    Attributes:
+        rest: (478, 3) the face at rest, lips closed, canonical frame.
+        scale: of the mouth against the basis's.
+        coefs: (T, K) whitened, the mouth in each source frame; NaN rows without a face.
+        aperture: (T,) of each source frame, IOD of a mouth of scale 1, 0 when closed.
+    """
+
+    rest: Floats
+    scale: float
+    coefs: Floats
+    aperture: Floats
+
+    @property
+    def liveliness(self) -> float:
+        """95 % quantile of the aperture: how wide this person opens the mouth in this clip."""
+        return float(np.nanquantile(self.aperture, 0.95))
+
+    @property
+    def talks(self) -> bool:
+        """The clip shows the inside of the mouth often enough to borrow from."""
+        return self.liveliness > TALKING
+
+
+def meet(shapes: Floats, basis: Basis) -> Person:
+    """Learn one person's resting face and mouth shapes.
+
+    Args:
+        shapes: (T, 478, 3) canonical, NaN rows without a face, at least one row with one.
+        basis: whose coefs are wanted.
+    """
+    rest = geometry.neutral(shapes, REST_QUANTILE)
+    gap = float(geometry.aperture(rest))
+    if gap > REST_GAP:
+        rest = geometry.close_lips(rest)
+    scale = geometry.mouth_scale(rest)
+    own = (geometry.aperture(shapes) - np.clip(gap, 0.0, REST_GAP)) / scale
+    return Person(rest, scale, geometry.coefs(shapes, rest, basis), own.astype(np.float32))
+
+
+def suit(coefs: Floats, person: Person, basis: Basis) -> Floats:
+    """The same speech, as wide as this person opens the mouth, in the person's rhythm.
+
+    Args:
+        coefs: (T, K) whitened, one row per output frame.
+        person: from ``meet``.
+        basis: of the coefs.
+    """
+    whole = [(0, len(coefs))]
+    calm = geometry.smooth(coefs.astype(np.float64), 0.5, whole).astype(np.float32)
+    gain = IDLE_GAIN
+    if person.talks:
+        asked = float(np.quantile(geometry.coef_aperture(calm, basis), 0.95))
+        gain = float(np.clip(person.liveliness / max(asked, 1e-3), *GAINS))
+    return _without_overlap(calm * np.float32(gain), basis)
+
+
+def _without_overlap(coefs: Floats, basis: Basis) -> Floats:
+    """The nearest coefs whose lips meet but do not pass through each other."""
+    gap = geometry.coef_aperture(coefs, basis)
+    at_rest = geometry.coef_aperture(np.zeros((1, basis.n_coefs), np.float32), basis)
+    slope = geometry.coef_aperture(np.eye(basis.n_coefs, dtype=np.float32), basis) - at_rest
+    lacking = np.maximum(0.0, OVERLAP - gap)
+    return np.asarray(coefs + lacking[:, None] * slope / (slope @ slope), np.float32)
+
+
+def strength(pose: Pose, seen: NDArray[np.bool_], source: NDArray[np.int64]) -> Floats:
+    """(n_out,) how much each output frame's mouth is moved, 0..1.
+
+    Fades out as the head turns away, around frames without a face, and for faces too small.
+
+    Args:
+        pose: of the source frames.
+        seen: (T,) source frames with a face.
+        source: (n_out,) the source frame behind each output frame.
+    """
+    low, high = YAW_FADE_DEG
+    turned = 1.0 - smoothstep((geometry.yaw_deg(pose) - low) / (high - low))
+    small, large = SMALL_FACE_PX
+    near = smoothstep((pose.scale - small) / (large - small))
+    per_source = np.where(seen, np.nan_to_num(turned * near), 0.0)
+    gaps = np.flatnonzero(~seen[source])
+    away = np.full(len(source), np.inf)
+    if len(gaps):
+        after = np.searchsorted(gaps, np.arange(len(source)))
+        before = gaps[np.maximum(after - 1, 0)]
+        following = gaps[np.minimum(after, len(gaps) - 1)]
+        frame = np.arange(len(source))
+        away = np.minimum(np.abs(frame - before), np.abs(following - frame))
+    fade = np.clip(away / (ABSENCE_FADE + 1), 0.0, 1.0)
+    return np.asarray(per_source[source] * fade, np.float32)
+
+
+def aim(
+    coefs: Floats, shapes: Floats, person: Person, basis: Basis, share: Floats
+) -> tuple[Floats, Floats]:
+    """Where the face should be: how far each point leaves its place, and how open the mouth is.
+
+    Args:
+        coefs: (N, K) whitened and suited to the person.
+        shapes: (N, 478, 3) the source frames' own, canonical.
+        person: from ``meet``.
+        basis: of the coefs.
+        share: (N,) 0 keeps the frame's own mouth, 1 moves all the way.
+
+    Returns:
+        (N, 468, 3) float32 displacement in IOD, and (N,) the aperture aimed at, IOD of a mouth of
+        scale 1, never below 0.
+    """
+    wanted = shapes.copy()
+    wanted[:, basis.index] = person.rest[basis.index] + (
+        geometry.displacement(coefs, basis) * person.scale
+    )
+    wanted = _snap(wanted, person.scale)
+    moved = (wanted - shapes)[:, :N_FACE] * share[:, None, None]
+    gap = geometry.aperture(shapes[:, :N_FACE] + moved) / person.scale
+    return moved.astype(np.float32), np.maximum(gap, 0.0).astype(np.float32)
+
+
+def widest_gap(shapes: Floats) -> Floats:
+    """(T,) the widest of the nine gaps between the inner lips of (T, 478, 3) shapes, at least 0."""
+    up, low = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
+    return np.asarray(np.maximum(shapes[:, low, 1] - shapes[:, up, 1], 0.0).max(axis=1))
+
+
+def _snap(shapes: Floats, scale: float) -> Floats:
+    """Nearly closed lips close, and lips never cross."""
+    first, last = SNAP
+    openness = smoothstep((geometry.aperture(shapes) / scale - first) / (last - first))
+    up, low = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
+    gap = shapes[:, low, 1] - shapes[:, up, 1]
+    change = np.maximum(gap, 0.0) * openness[:, None] - gap
+    snapped = shapes.copy()
+    snapped[:, up, 1] -= geometry.UPPER_SHARE * change
+    snapped[:, low, 1] += (1.0 - geometry.UPPER_SHARE) * change
+    return snapped

@@ -1,0 +1,185 @@
+"""Which frame of the same clip lends its mouth to each output frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.lips.warp.geometry import Floats
+
+# Costs were found on a dozen clips by eye (lipmodel 4).
+APERTURE_UNIT = 0.05  # IOD; an aperture wrong by this much costs APERTURE_COST
+APERTURE_COST = 1.5
+STRETCH_COST = 12.0  # a closed key for an open mouth stretches lips over it
+CLOSED = 0.025  # IOD; mouths wanted narrower than this want lips that touch all along
+LEAK_UNIT = 0.015  # IOD of the widest gap left; costs LEAK_COST
+LEAK_COST = 2.0
+POSE_UNIT = 0.1  # distance between the directions that two faces look in
+POSE_COST = 0.4
+BLUR_COST = 3.0  # else motion-blurred frames win, being near everything
+SWITCH_COST = 1.5
+SWITCH_FLOOR = 0.15  # share of it that even a jump between like shapes costs
+FADE = 0.15  # what the neighbouring frame's key gives to this frame
+_CHUNK = 2048  # frames whose costs are held at once
+
+
+@dataclass(frozen=True, slots=True)
+class Mouths:
+    """Mouths, wanted or on offer, one row each.
+
+    Attributes:
+        coefs: (N, K) scaled so that a difference of 1 in any is equally visible.
+        aperture: (N,) IOD of a mouth of scale 1, at least 0.
+        facing: (N, 3) unit vector out of the face.
+    """
+
+    coefs: Floats
+    aperture: Floats
+    facing: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Flaws:
+    """What is wrong with each of P mouths on offer, whatever is wanted.
+
+    Attributes:
+        blur: (P,) 0 for sharp keys, the logarithm of the detail that others lack.
+        leak: (P,) IOD, widest gap left between the lips.
+    """
+
+    blur: Floats
+    leak: Floats
+
+
+def farthest(rows: Floats, n_wanted: int) -> NDArray[np.int64]:
+    """Rising indices of rows as unlike each other as can be (farthest-point sampling).
+
+    Args:
+        rows: (N, D).
+        n_wanted: at most so many, at least 1.
+    """
+    if len(rows) <= n_wanted:
+        return np.arange(len(rows))
+    exact = rows.astype(np.float64)
+    taken = [int(np.argmin(((exact - exact.mean(axis=0)) ** 2).sum(axis=1)))]
+    distance = np.full(len(exact), np.inf)
+    while len(taken) < n_wanted:
+        distance = np.minimum(distance, ((exact - exact[taken[-1]]) ** 2).sum(axis=1))
+        taken.append(int(np.argmax(distance)))
+    return np.sort(np.array(taken))
+
+
+def fit_costs(wanted: Mouths, offered: Mouths, flaws: Flaws) -> Floats:
+    """(T, P) how badly each of P mouths on offer serves each of T wanted ones.
+
+    Args:
+        wanted: T rows.
+        offered: P rows.
+        flaws: of the offered.
+    """
+    costs = _square_distance(wanted.coefs, offered.coefs)
+    gap, own = wanted.aperture[:, None], offered.aperture[None]
+    costs += APERTURE_COST * ((own - gap) / APERTURE_UNIT) ** 2
+    costs += STRETCH_COST * ((gap > 0.05) & (own < 0.55 * gap))
+    closing = np.clip(2.0 - gap / CLOSED, 0.0, 1.0)
+    left = np.minimum(flaws.leak[None] / LEAK_UNIT, 3.0)
+    costs += closing * LEAK_COST * left**2
+    costs += POSE_COST * _square_distance(wanted.facing, offered.facing) / POSE_UNIT**2
+    return np.asarray(costs + BLUR_COST * (flaws.blur**2)[None], np.float32)
+
+
+def switch_costs(offered: Mouths, frames: NDArray[np.int64]) -> Floats:
+    """(P, P) what going from one key to another costs; nothing to stay or to play on.
+
+    Args:
+        offered: P rows.
+        frames: (P,) rising source frame numbers.
+    """
+    unlike = SWITCH_FLOOR * (1.0 + _square_distance(offered.coefs, offered.coefs))
+    costs = SWITCH_COST * np.minimum(unlike, 1.0)
+    step = frames[None] - frames[:, None]
+    costs[(step >= 0) & (step <= 2)] = 0.0
+    return np.asarray(costs, np.float32)
+
+
+def cheapest_path(fit: Floats, switch: Floats) -> NDArray[np.int64]:
+    """(T,) the choice of one of P per step that costs least in total (Viterbi 1967).
+
+    Args:
+        fit: (T, P) cost of each choice at each step.
+        switch: (P, P) cost of going from row to column.
+    """
+    n_steps, n_choices = fit.shape
+    came_from = np.zeros((n_steps, n_choices), np.int32)
+    total = fit[0].astype(np.float64)
+    columns = np.arange(n_choices)
+    for step in range(1, n_steps):
+        ways = total[:, None] + switch
+        came_from[step] = ways.argmin(axis=0)
+        total = ways[came_from[step], columns] + fit[step]
+    path = np.zeros(n_steps, np.int64)
+    path[-1] = int(total.argmin())
+    for step in range(n_steps - 1, 0, -1):
+        path[step - 1] = came_from[step, path[step]]
+    return path
+
+
+def choose(
+    wanted: Mouths, offered: Mouths, flaws: Flaws, frames: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """(T,) which of P offered mouths serves each wanted one, with few and soft jumps.
+
+    Args:
+        wanted: T rows, at least one.
+        offered: P rows, at least one.
+        flaws: of the offered.
+        frames: (P,) rising source frame numbers of the offered.
+    """
+    fit = np.concatenate(
+        [
+            fit_costs(
+                Mouths(
+                    wanted.coefs[first : first + _CHUNK],
+                    wanted.aperture[first : first + _CHUNK],
+                    wanted.facing[first : first + _CHUNK],
+                ),
+                offered,
+                flaws,
+            )
+            for first in range(0, len(wanted.coefs), _CHUNK)
+        ]
+    )
+    return cheapest_path(fit, switch_costs(offered, frames))
+
+
+def cross_fade(
+    path: NDArray[np.int64], frames: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], Floats]:
+    """Up to two keys per frame, the one with the larger share first.
+
+    A key that plays on from its neighbour needs no fade; a jump is spread over two frames.
+
+    Args:
+        path: (T,) from ``choose``.
+        frames: (P,) source frame numbers of the keys.
+
+    Returns:
+        (T, 2) keys and (T, 2) float32 shares that sum to 1; a share of 0 means one key.
+    """
+    keys = np.stack([path, path], axis=1)
+    shares = np.tile(np.array([1.0, 0.0], np.float32), (len(path), 1))
+    step = np.abs(np.diff(frames[path]))
+    for jump in np.flatnonzero(step > 2):
+        keys[jump, 1], shares[jump] = path[jump + 1], (1.0 - 2 * FADE, 2 * FADE)
+        keys[jump + 1, 1], shares[jump + 1] = path[jump], (1.0 - 2 * FADE, 2 * FADE)
+    return keys, shares
+
+
+def _square_distance(rows: Floats, others: Floats) -> NDArray[np.float64]:
+    """(N, M) squared Euclidean distance between rows."""
+    left, right = rows.astype(np.float64), others.astype(np.float64)
+    cross = left @ right.T
+    squares = (left**2).sum(axis=1)[:, None] + (right**2).sum(axis=1)[None]
+    return np.asarray(np.maximum(squares - 2.0 * cross, 0.0))

@@ -1,0 +1,166 @@
+"""What is learned of one clip before any frame is drawn: the person, the mouths, the plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.errors import ClipError, ConfigError, NoFaceError
+from heygemd.lips.base import ClipReader
+from heygemd.lips.warp import geometry, keys, retarget, retrieve, voice
+from heygemd.lips.warp.geometry import Basis, Floats, Pose
+from heygemd.lips.warp.keys import Key
+from heygemd.lips.warp.mesh import N_FACE, Mesh
+from heygemd.lips.warp.retarget import Person
+from heygemd.lips.warp.voice import Voice
+from heygemd.records import FaceTrack, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What every output frame of one clip will look like.
+
+    Attributes:
+        source: (n_out,) the source frame behind each output frame.
+        points: (T, 468, 2) px, steadied, a row per source frame.
+        shapes: (T, 478, 3) canonical.
+        pose: of the T source frames.
+        person: whose mouth it is.
+        coefs: (n_out, K) whitened, suited to the person.
+        share: (n_out,) 0..1, how much of it is done.
+        painted: (n_out,) 0..1, how much of the inside is painted.
+        keys: mouths to borrow.
+        choice: (n_out, 2) into keys, the larger share first.
+        mix: (n_out, 2) shares of the two.
+    """
+
+    source: NDArray[np.int64]
+    points: Floats
+    shapes: Floats
+    pose: Pose
+    person: Person
+    coefs: Floats
+    share: Floats
+    painted: Floats
+    keys: tuple[Key, ...]
+    choice: NDArray[np.int64]
+    mix: Floats
+
+
+def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: Mesh) -> Plan:
+    """See ``LipModel.study``.
+
+    Raises:
+        ConfigError: the track has boxes only.
+        NoFaceError: no frame shows a face, or its mouth is never in the picture.
+        ClipError: the face is too small, or turned away all the time.
+        MediaError: the clip cannot be read.
+    """
+    if track.points is None:
+        raise ConfigError(
+            'the lip model "warp" needs the 478 points of a face mesh, this detector gives boxes; '
+            'set faces.detector = "mediapipe" or choose another model.name'
+        )
+    source = clip.timeline.source
+    steady = geometry.steady(track.points, track.cuts)
+    pose = geometry.fit_pose(steady, basis.template, cuts=track.cuts)
+    shapes = geometry.to_canonical(steady, pose)
+    points = steady[:, :N_FACE, :2].astype(np.float32)
+    share = _share(pose, source)
+    person = retarget.meet(shapes, basis)
+    coefs = retarget.suit(voice.coefs_at(heard, frame_times(clip.timeline)), person, basis)
+    lent = _cut_keys(clip, points, shapes, pose, person, _often_used(source, share), basis, mesh)
+    path = _assign(coefs, lent, pose, source, person, basis)
+    choice, mix = retrieve.cross_fade(path, np.array([key.frame for key in lent]))
+    painted = np.full(len(source), 0.0 if person.talks else 1.0, np.float32)
+    return Plan(
+        source, points, shapes, pose, person, coefs, share, painted, tuple(lent), choice, mix
+    )
+
+
+def frame_times(timeline: Timeline) -> NDArray[np.float64]:
+    """(n_out,) seconds, the middle of each output frame."""
+    return (np.arange(timeline.n_frames, dtype=np.float64) + 0.5) / float(timeline.fps)
+
+
+def _share(pose: Pose, source: NDArray[np.int64]) -> Floats:
+    """How much is done in each output frame; something must be."""
+    seen = np.isfinite(pose.scale)
+    if not seen[source].any():
+        raise NoFaceError("none of the frames that are used shows a face, want at least one")
+    share = retarget.strength(pose, seen, source)
+    if not (share > 0).any():
+        turned, size_px = np.nanmin(geometry.yaw_deg(pose)), np.nanmax(pose.scale)
+        raise ClipError(
+            f"the face is turned {turned:.0f} degrees at least, its eyes {size_px:.0f} px apart at "
+            f"most; want under {retarget.YAW_FADE_DEG[1]:.0f} degrees and over "
+            f"{retarget.SMALL_FACE_PX[0]:.0f} px: use a larger or more frontal clip",
+            code="face_unusable",
+        )
+    return share
+
+
+def _often_used(source: NDArray[np.int64], share: Floats) -> NDArray[np.int64]:
+    """Source frames worth borrowing from: those shown in full, else those shown at all."""
+    full = source[share > 0.5 * share.max()]
+    return np.unique(full)
+
+
+def _cut_keys(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
+    clip: ClipReader,
+    points: Floats,
+    shapes: Floats,
+    pose: Pose,
+    person: Person,
+    worthy: NDArray[np.int64],
+    basis: Basis,
+    mesh: Mesh,
+) -> list[Key]:
+    """Mouths as unlike each other as can be, as many as memory allows."""
+    own = _visible(person.coefs[worthy], basis)
+    n_wanted = keys.affordable(float(np.median(pose.scale[worthy])))
+    frames = worthy[retrieve.farthest(own, n_wanted)]
+    faces = keys.Faces(
+        points=points,
+        iod_px=pose.scale,
+        aperture=np.maximum(person.aperture, 0.0),
+        leak=retarget.widest_gap(shapes) / np.float32(person.scale),
+        facing=np.asarray(pose.rotation[:, :, 2], np.float32),
+    )
+    lent = keys.cut_keys(clip, frames.tolist(), faces, mesh)
+    if not lent:
+        raise NoFaceError("the mouth lies outside the picture in every frame, want it inside")
+    return lent
+
+
+def _assign(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
+    coefs: Floats,
+    lent: list[Key],
+    pose: Pose,
+    source: NDArray[np.int64],
+    person: Person,
+    basis: Basis,
+) -> NDArray[np.int64]:
+    """(n_out,) which key serves which output frame."""
+    frames = np.array([key.frame for key in lent])
+    offered = retrieve.Mouths(
+        coefs=_visible(person.coefs[frames], basis),
+        aperture=np.array([key.aperture for key in lent], np.float32),
+        facing=np.stack([key.facing for key in lent]),
+    )
+    wanted = retrieve.Mouths(
+        coefs=_visible(coefs, basis),
+        aperture=np.maximum(geometry.coef_aperture(coefs, basis), 0.0),
+        facing=np.nan_to_num(pose.rotation[source][:, :, 2]).astype(np.float32),
+    )
+    flaws = retrieve.Flaws(
+        blur=keys.blur(lent), leak=np.array([key.leak for key in lent], np.float32)
+    )
+    return retrieve.choose(wanted, offered, flaws, frames)
+
+
+def _visible(coefs: Floats, basis: Basis) -> Floats:
+    """Coefs scaled so that a difference of 1 in any is about equally visible."""
+    return np.asarray(coefs * (basis.sd / basis.sd[0]) ** 0.5, np.float32)

@@ -1,0 +1,142 @@
+"""What a voice asks of a mouth: sound in, shape coefficients at 40 a second out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+
+from heygemd.errors import ModelError
+from heygemd.lips import mel
+from heygemd.nets.voice import FOLD, REACH_STEPS, VoiceNet
+from heygemd.records import Waveform
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+STEPS_PER_S = mel.COLUMNS_PER_S // FOLD  # 40
+FIRST_STEP_S = 0.25 / STEPS_PER_S  # a step stands for two columns, the first of them at time 0
+_STEP_SAMPLES = mel.HOP * FOLD  # 400
+_CHUNK_STEPS = 60 * STEPS_PER_S
+_CONTEXT_STEPS = REACH_STEPS + 2  # and one mel window
+
+# Loudness: speech of every recording is brought to this level before it is heard.
+SPEECH_RMS = 0.1
+_MAX_GAIN = 20.0
+_FRAME_SAMPLES = 800  # 50 ms
+_ACTIVE_SHARE = 0.05  # of the loud level (-26 dB); below it nobody speaks
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """Mouth shapes over time, for a mouth of any size.
+
+    Attributes:
+        coefs: (T, K) float32 whitened coefficients of the face basis; zero is the mouth at rest.
+        rate_hz: rows a second.
+        first_s: moment of row 0.
+    """
+
+    coefs: NDArray[np.float32]
+    rate_hz: float = float(STEPS_PER_S)
+    first_s: float = FIRST_STEP_S
+
+    def __post_init__(self) -> None:
+        if self.coefs.ndim != 2 or self.coefs.dtype != np.float32:
+            raise ValueError(f"coefs {self.coefs.dtype}{self.coefs.shape}, want float32 (T, K)")
+
+
+def coefs_at(voice: Voice, times_s: NDArray[np.float64]) -> NDArray[np.float32]:
+    """(n, K) shapes at (n,) moments, linear between rows; the ends hold, an empty voice rests."""
+    n_steps, n_coefs = voice.coefs.shape
+    if n_steps == 0:
+        return np.zeros((len(times_s), n_coefs), np.float32)
+    place = np.clip((times_s - voice.first_s) * voice.rate_hz, 0.0, n_steps - 1.0)
+    before = np.floor(place).astype(np.int64)
+    after = np.minimum(before + 1, n_steps - 1)
+    share = (place - before).astype(np.float32)[:, None]
+    return np.asarray(voice.coefs[before] * (1.0 - share) + voice.coefs[after] * share, np.float32)
+
+
+def load_net(path: Path) -> VoiceNet:
+    """The network that ``training/`` wrote, in evaluation mode on the CPU.
+
+    Raises:
+        ModelError: no such file, or not this network's weights.
+    """
+    try:
+        with safe_open(path, framework="pt") as stored:
+            tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118 - no mapping
+        net = VoiceNet(
+            n_coefs=len(tensors["shape.bias"]),
+            n_visemes=len(tensors["viseme.bias"]),
+            n_channels=len(tensors["norm.weight"]),
+        )
+        net.load_state_dict(tensors)
+    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+        raise ModelError(
+            f"no voice network at {path} ({error}); reinstall heygemd, its wheel carries the file"
+        ) from error
+    return net.eval()
+
+
+def hear(sound: Waveform, net: VoiceNet) -> Voice:
+    """Listen to a whole sound.
+
+    Args:
+        sound: 16 kHz mono of any length, silence and noise included.
+        net: from ``load_net``, on any device.
+
+    Raises:
+        ValueError: another rate, or values that are not finite.
+    """
+    levelled = level(sound)
+    device = next(net.parameters()).device
+    pieces = []
+    with torch.inference_mode():
+        for columns, kept in _chunks(levelled):
+            coefs, _ = net(torch.from_numpy(columns)[None].to(device))
+            pieces.append(coefs[0, :, kept].T.float().cpu().numpy())
+    return Voice(np.concatenate(pieces))
+
+
+def level(sound: Waveform) -> Waveform:
+    """The same sound with its speech at ``SPEECH_RMS``, amplified at most 20 times."""
+    loudness = _loudness(sound.samples)
+    loud = float(np.quantile(loudness, 0.99)) if len(loudness) else 0.0
+    active = loudness[loudness > _ACTIVE_SHARE * loud]
+    speech = float(np.quantile(active, 0.8)) if len(active) else 0.0
+    gain = min(_MAX_GAIN, SPEECH_RMS / speech) if speech > 0 else 1.0
+    return Waveform(sound.samples * np.float32(gain), sound.rate_hz)
+
+
+def _loudness(samples: NDArray[np.float32]) -> NDArray[np.float64]:
+    """RMS of every 50 ms; the last piece may be shorter."""
+    n_frames = -(-len(samples) // _FRAME_SAMPLES)
+    padded = np.pad(samples, (0, n_frames * _FRAME_SAMPLES - len(samples)))
+    power = np.square(padded.reshape(n_frames, _FRAME_SAMPLES), dtype=np.float64)
+    return np.asarray(np.sqrt(power.mean(axis=1)))
+
+
+def _chunks(sound: Waveform) -> Iterator[tuple[NDArray[np.float32], slice]]:
+    """(80, N) mel columns of each minute with its context, and which steps of them to keep.
+
+    Before its start and after its end the sound is taken for silent.
+    """
+    n_steps = len(sound.samples) // _STEP_SAMPLES + 1
+    margin = _CONTEXT_STEPS * _STEP_SAMPLES
+    for first in range(0, n_steps, _CHUNK_STEPS):
+        stop = min(first + _CHUNK_STEPS, n_steps)
+        begin, end = first * _STEP_SAMPLES - margin, stop * _STEP_SAMPLES + margin
+        piece = np.zeros(end - begin, np.float32)
+        inside = sound.samples[max(0, begin) : end]
+        offset = max(0, -begin)
+        piece[offset : offset + len(inside)] = inside
+        columns = mel.log_mel(Waveform(piece, sound.rate_hz))
+        yield columns, slice(_CONTEXT_STEPS, _CONTEXT_STEPS + stop - first)

@@ -1,0 +1,206 @@
+"""Hearing a mouth in a sound, with the weights that ship."""
+
+import json
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import save_file
+
+import heygemd.lips.warp
+from heygemd.errors import ModelError
+from heygemd.lips.warp import geometry
+from heygemd.lips.warp.voice import FIRST_STEP_S, Voice, coefs_at, hear, level, load_net
+from heygemd.nets.voice import VoiceNet
+from heygemd.records import Waveform
+
+ASSETS = Path(heygemd.lips.warp.__file__).parent / "assets"
+MEDIA = Path(__file__).parent / "media"
+RATE_HZ = 16_000
+OPEN_VOWELS = ("\N{LATIN SMALL LETTER ALPHA}", "æ")
+
+
+@pytest.fixture(scope="module")
+def net():
+    return load_net(ASSETS / "voice.safetensors")
+
+
+@pytest.fixture(scope="module")
+def basis():
+    return geometry.load_basis(ASSETS / "face.safetensors")
+
+
+@pytest.fixture(scope="module")
+def spoken():
+    with wave.open(str(MEDIA / "bilabials.wav")) as file:
+        assert file.getframerate() == RATE_HZ
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+    return Waveform((samples / 32768.0).astype(np.float32), RATE_HZ)
+
+
+@pytest.fixture(scope="module")
+def voice(spoken, net):
+    return hear(spoken, net)
+
+
+@pytest.fixture(scope="module")
+def phones():
+    return json.loads((MEDIA / "bilabials.json").read_text(encoding="utf-8"))["phones"]
+
+
+def gap(sound, net, basis, times_s=None):
+    return gap_of(hear(sound, net), basis, times_s)
+
+
+def gap_of(voice, basis, times_s=None):
+    coefs = voice.coefs if times_s is None else coefs_at(voice, times_s)
+    return geometry.coef_aperture(coefs, basis)
+
+
+def sound_of(samples):
+    return Waveform(np.asarray(samples, np.float32), RATE_HZ)
+
+
+def test_lips_meet_for_every_bilabial(voice, basis, phones):
+    middles_s = [(a + b) / 2 for a, b, ipa in phones if ipa and ipa.strip("ˈˌ")[0] in "mbp"]
+    assert len(middles_s) >= 9
+
+    for middle_s in middles_s:
+        around_s = middle_s + np.arange(-0.04, 0.041, 0.01)
+        assert gap_of(voice, basis, around_s).min() < 0.03, f"open at {middle_s:.2f} s"
+
+
+def test_the_mouth_opens_for_every_long_open_vowel(voice, basis, phones):
+    middles_s = [(a + b) / 2 for a, b, ipa in phones if ipa[:1] in OPEN_VOWELS]
+    assert middles_s
+
+    for middle_s in middles_s:
+        assert gap_of(voice, basis, np.array([middle_s])).max() > 0.06
+
+
+@pytest.mark.parametrize("duration_s", [0.0, 0.01, 0.5, 6.0])
+def test_silence_of_any_length_keeps_the_mouth_closed(net, basis, duration_s):
+    silence = sound_of(np.zeros(int(duration_s * RATE_HZ)))
+
+    assert np.abs(gap(silence, net, basis)).max() <= 0.01
+
+
+def noise(rng):
+    return 0.1 * rng.standard_normal(5 * RATE_HZ)
+
+
+def hiss(rng):
+    return 0.001 * rng.standard_normal(5 * RATE_HZ)
+
+
+def chord(_rng):
+    seconds = np.arange(5 * RATE_HZ) / RATE_HZ
+    return sum(0.08 * np.sin(2 * np.pi * f * seconds) for f in (220.0, 277.18, 329.63, 440.0))
+
+
+def tone(_rng):
+    return 0.2 * np.sin(2 * np.pi * 440.0 * np.arange(5 * RATE_HZ) / RATE_HZ)
+
+
+@pytest.mark.parametrize("make", [noise, hiss, chord, tone])
+def test_what_is_no_speech_keeps_the_mouth_closed(net, basis, make):
+    heard = gap(sound_of(make(np.random.default_rng(3))), net, basis)
+
+    assert np.quantile(heard, 0.95) <= 0.02
+
+
+def test_a_pause_does_not_tremble(net, basis, spoken):
+    rng = np.random.default_rng(0)
+    room = 0.002 * rng.standard_normal(3 * RATE_HZ).astype(np.float32)
+    talk = np.concatenate([spoken.samples, room, spoken.samples])
+    pause_s = len(spoken.samples) / RATE_HZ + np.arange(0.7, 2.3, 0.04)
+
+    still = gap(sound_of(talk), net, basis, pause_s)
+
+    assert np.abs(np.diff(still)).max() < 0.005
+
+
+def test_loudness_does_not_matter(net, basis, spoken):
+    faint = sound_of(spoken.samples * 0.05)
+
+    assert np.allclose(gap(faint, net, basis), gap(spoken, net, basis), atol=2e-3)
+
+
+def test_a_long_sound_is_heard_as_its_parts_are(net, spoken):
+    length = len(spoken.samples) // 400 * 400
+    many = np.tile(spoken.samples[:length], 26)  # more than a minute: two chunks
+    steps = length // 400
+
+    coefs = hear(sound_of(many), net).coefs
+
+    assert len(many) / RATE_HZ > 62
+    for first in range(steps, 25 * steps, steps):  # one of them lies across the chunks' border
+        assert np.allclose(coefs[first : first + steps], coefs[steps : 2 * steps], atol=2e-3)
+
+
+def test_a_second_of_sound_is_forty_rows(voice, spoken):
+    assert voice.rate_hz == 40.0
+    assert abs(len(voice.coefs) - float(spoken.duration_s) * 40) <= 1
+
+
+def test_another_rate_is_refused(net):
+    with pytest.raises(ValueError, match="44100 Hz"):
+        hear(Waveform(np.zeros(44100, np.float32), 44100), net)
+
+
+def test_levelling_brings_faint_speech_up_but_never_more_than_twenty_times():
+    faint = sound_of(np.sin(np.arange(32000) * 0.1) * 1e-6)
+
+    assert np.abs(level(faint).samples).max() == pytest.approx(20e-6, rel=0.01)
+
+
+def test_levelling_does_not_care_how_much_of_the_sound_is_pause(spoken):
+    pauses = np.concatenate([spoken.samples, np.zeros(20 * RATE_HZ, np.float32)])
+
+    alone = np.abs(level(spoken).samples).max()
+    among = np.abs(level(sound_of(pauses)).samples).max()
+
+    assert among == pytest.approx(alone, rel=0.02)
+
+
+def test_shapes_between_rows_are_on_the_line_between_them():
+    voice = Voice(np.array([[0.0], [1.0], [0.0]], np.float32))
+    moments_s = FIRST_STEP_S + np.array([-1.0, 0.0, 0.5, 1.25, 9.0]) / 40.0
+
+    assert np.allclose(coefs_at(voice, moments_s)[:, 0], [0.0, 0.0, 0.5, 0.75, 0.0], atol=1e-6)
+
+
+def test_a_voice_without_rows_rests():
+    assert not coefs_at(Voice(np.zeros((0, 3), np.float32)), np.array([0.0, 1.0])).any()
+
+
+def test_a_voice_of_another_shape_is_refused():
+    with pytest.raises(ValueError, match="want float32"):
+        Voice(np.zeros(10, np.float32))
+
+
+def test_missing_weights_are_a_model_error(tmp_path):
+    with pytest.raises(ModelError, match="reinstall"):
+        load_net(tmp_path / "none.safetensors")
+
+
+def test_weights_of_another_network_are_a_model_error(tmp_path):
+    tensors = VoiceNet(n_channels=16).state_dict()
+    del tensors["blocks.0.mix.bias"]
+    save_file(tensors, tmp_path / "other.safetensors")
+
+    with pytest.raises(ModelError, match="mix"):
+        load_net(tmp_path / "other.safetensors")
+
+
+def test_a_file_that_is_no_safetensors_is_a_model_error(tmp_path):
+    (tmp_path / "text.safetensors").write_text("not weights")
+
+    with pytest.raises(ModelError):
+        load_net(tmp_path / "text.safetensors")
+
+
+def test_weights_and_basis_agree_and_are_small(net, basis):
+    assert net.shape.out_channels == basis.n_coefs == 10
+    assert sum(path.stat().st_size for path in ASSETS.glob("*.safetensors")) < 5_000_000

@@ -1,0 +1,49 @@
+"""The voice network by itself, with random weights."""
+
+import pytest
+import torch
+
+from heygemd.nets.voice import REACH_STEPS, VoiceNet
+
+
+@pytest.fixture(scope="module")
+def net():
+    torch.manual_seed(0)
+    return VoiceNet(n_coefs=10, n_visemes=11, n_channels=16).eval()
+
+
+def test_two_mel_columns_make_one_step(net):
+    coefs, logits = net(torch.zeros(2, 80, 60))
+
+    assert coefs.shape == (2, 10, 30)
+    assert logits.shape == (2, 11, 30)
+
+
+def test_an_odd_last_column_is_dropped(net):
+    mel = torch.randn(1, 80, 61)
+
+    assert torch.equal(net(mel)[0], net(mel[..., :60])[0])
+
+
+def test_a_step_hears_nothing_beyond_its_reach(net):
+    mel = torch.randn(1, 80, 200)
+    changed = mel.clone()
+    changed[..., 2 * (40 + REACH_STEPS + 1) :] += 5.0
+
+    assert torch.equal(net(mel)[0][..., :41], net(changed)[0][..., :41])
+
+
+def test_a_step_hears_as_far_as_its_reach(net):
+    mel = torch.randn(1, 80, 200)
+    changed = mel.clone()
+    changed[..., 2 * (40 + REACH_STEPS)] += 5.0
+
+    assert not torch.equal(net(mel)[0][..., 40], net(changed)[0][..., 40])
+
+
+def test_loudness_elsewhere_does_not_change_a_step(net):
+    quiet = torch.full((1, 80, 400), -4.0)
+    loud = quiet.clone()
+    loud[..., 300:] = 3.0
+
+    assert torch.equal(net(quiet)[0][..., :100], net(loud)[0][..., :100])

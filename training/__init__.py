@@ -1,0 +1,1 @@
+"""How the shipped weights were made: from recorded talkers to safetensors, reproducibly."""

@@ -1,0 +1,130 @@
+"""``python -m training --data DATA --out ASSETS``: recorded talkers in, shipped weights out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from heygemd.lips.warp import geometry
+from training import align, landmarks, report, speech, split, teacher, voice
+from training import talks as recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from heygemd.lips.warp.geometry import Basis
+    from heygemd.nets.voice import VoiceNet
+    from training.landmarks import Recording
+    from training.speech import Lesson
+    from training.talks import Talk
+
+N_CLIPS_OF_S1 = 400  # of 1000; more of one man teaches little
+N_LESSONS = 1200
+N_TEACHER_STEPS = 800
+FIRST_RECIPE = voice.Recipe(n_steps=1000, n_channels=96, taught=0.0, named=0.0, ema=0.99)
+RECIPE = voice.Recipe(n_steps=2500, n_channels=96, ema=0.998)
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where things are and go.
+
+    Attributes:
+        data: holds ``grid/*.mkv``.
+        media: holds ``video/`` and ``audio/`` to judge by, or None.
+        cache: landmarks are kept here.
+        out: ``face.safetensors``, ``voice.safetensors`` and ``voice.json`` go here.
+    """
+
+    data: Path
+    media: Path | None
+    cache: Path
+    out: Path
+
+
+def main() -> None:
+    """Run the whole training, or with ``--judge-only`` measure what is in ``--out``."""
+    parser = argparse.ArgumentParser(prog="training", description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder that holds grid/*.mkv")
+    parser.add_argument("--out", type=Path, default=Path("heygemd/lips/warp/assets"))
+    parser.add_argument("--media", type=Path, help="evaluation media; never trained on")
+    parser.add_argument("--cache", type=Path, default=Path("training/cache"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--judge-only", action="store_true", help="train nothing, measure --out")
+    words = parser.parse_args()
+    torch.set_num_threads(words.threads)
+    paths = Paths(words.data, words.media, words.cache, words.out)
+    paths.out.mkdir(parents=True, exist_ok=True)
+    if not words.judge_only:
+        train(paths, words.seed)
+    judge(paths)
+
+
+def train(paths: Paths, seed: int) -> None:
+    """Write the basis and the network."""
+    recordings = [r for r in recorded_clips(paths, seed) if split.may_train(r.name)]
+    basis, explained = recorded.learn_basis(recordings)
+    geometry.save_basis(basis, paths.out / "face.safetensors")
+    print("basis: variance explained", np.round(explained, 3).tolist(), flush=True)
+    talks = recorded.talks(recordings, basis)
+    lessons = speech.corpus(N_LESSONS, np.random.default_rng(seed))
+    first = voice.train(talks, lessons, basis, replace(FIRST_RECIPE, seed=seed))
+    talks, lessons = taught(talks, lessons, first, basis, seed)
+    net = voice.train(talks, lessons, basis, replace(RECIPE, seed=seed))
+    save(net, paths.out / "voice.safetensors", seed)
+
+
+def recorded_clips(paths: Paths, seed: int) -> list[Recording]:
+    """The clips of every speaker, of the one with a thousand a random part."""
+    clips = sorted((paths.data / "grid").glob("*.mkv"))
+    if not clips:
+        raise FileNotFoundError(f"no grid/*.mkv in {paths.data}")
+    of_s1 = [clip for clip in clips if clip.stem.startswith("s1_")]
+    chosen = np.random.default_rng(seed).permutation(len(of_s1))[:N_CLIPS_OF_S1]
+    others = [clip for clip in clips if not clip.stem.startswith("s1_")]
+    kept = others + [of_s1[i] for i in sorted(chosen)]
+    return landmarks.record_all(kept, paths.cache / "landmarks")
+
+
+def taught(
+    talks: Sequence[Talk], lessons: Sequence[Lesson], first: VoiceNet, basis: Basis, seed: int
+) -> tuple[list[Talk], list[Lesson]]:
+    """Talks with their phones found, and lessons with the lips that these talks teach."""
+    phones = [
+        align.align(align.viseme_scores(talk.mel, first), align.grid_phones(talk.name))
+        for talk in talks
+    ]
+    net = teacher.train(talks, phones, basis, seed=seed, n_steps=N_TEACHER_STEPS)
+    named = []
+    for talk, spans in zip(talks, phones, strict=True):
+        viseme, core = speech.labels(spans, len(talk.viseme))
+        named.append(replace(talk, viseme=viseme, core=core))
+    drawn = [replace(one, coefs=teacher.draw(net, one.phones, len(one.viseme))) for one in lessons]
+    return named, drawn
+
+
+def save(net: VoiceNet, path: Path, seed: int) -> None:
+    """Write the weights, with the recipe beside them in the file's header."""
+    tensors = {name: value.contiguous() for name, value in net.state_dict().items()}
+    header = json.dumps(asdict(replace(RECIPE, seed=seed)), sort_keys=True)
+    save_file(tensors, path, metadata={"recipe": header})
+
+
+def judge(paths: Paths) -> None:
+    """Measure the weights in ``out``, print a table and write ``voice.json`` beside them."""
+    figures = report.measure(paths.out, paths.data, paths.media, paths.cache)
+    print(report.table(figures))
+    text = json.dumps(figures, indent=2, sort_keys=True)
+    (paths.out / "voice.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""The training of the voice network: recorded mouths, synthetic phones and noise at once."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from heygemd.lips import mel
+from heygemd.lips.warp.voice import level
+from heygemd.nets.voice import VoiceNet
+from heygemd.records import Waveform
+from training import augment, losses, sounds
+from training.footage import RATE_HZ
+from training.phones import Viseme
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from heygemd.lips.warp.geometry import Basis
+    from training.speech import Lesson
+    from training.talks import Talk
+
+
+_SHARE_POWER = 0.5  # 300 clips of one person weigh 17 times a single clip
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What a training run may vary.
+
+    Attributes:
+        seed: of every random choice.
+        n_steps: updates.
+        n_channels: width of the network.
+        n_talks: windows of recorded talkers in a batch.
+        n_lessons: windows of synthetic speech in a batch.
+        n_noises: windows without speech in a batch.
+        ema: decay of the averaged weights that are kept.
+        taught: weight of the lips that the teacher drew for synthetic speech.
+        named: weight of the visemes of recorded talkers.
+    """
+
+    seed: int = 0
+    n_steps: int = 3000
+    n_channels: int = 128
+    n_talks: int = 16
+    n_lessons: int = 12
+    n_noises: int = 3
+    rate: float = 2e-3
+    weight_decay: float = 0.1
+    dropout: float = 0.25
+    ema: float = 0.998
+    taught: float = 0.5
+    named: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What batches are drawn from.
+
+    Attributes:
+        shares: (n talks,) how often each is drawn.
+        noises: (80, N_COLUMNS) windows without speech.
+    """
+
+    talks: Sequence[Talk]
+    shares: NDArray[np.float64]
+    lessons: Sequence[Lesson]
+    noises: Sequence[NDArray[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Talks, lessons and noises in this order; what is asked of the first two.
+
+    Attributes:
+        mel: (B, 80, N).
+        coefs: (B', K, T).
+        inside: (B', T) bool, where coefs and visemes hold.
+        viseme: (B', T) int64, -1 where not known.
+        core: (B', T) bool.
+    """
+
+    mel: Tensor
+    coefs: Tensor
+    inside: Tensor
+    viseme: Tensor
+    core: Tensor
+
+
+def train(
+    talks: Sequence[Talk],
+    lessons: Sequence[Lesson],
+    basis: Basis,
+    recipe: Recipe,
+    watch: Callable[[int, VoiceNet], None] | None = None,
+) -> VoiceNet:
+    """A network that follows the talks and obeys the lessons, in evaluation mode on the CPU.
+
+    Args:
+        talks: recorded mouths; every speaker weighs by ``speaker_shares``.
+        lessons: synthetic speech.
+        basis: what the talks were measured in.
+        recipe: sizes, rates and the seed; the same recipe gives the same weights on one machine.
+        watch: called every 500 steps with the step and the averaged network.
+    """
+    torch.manual_seed(recipe.seed)
+    rng = np.random.default_rng(recipe.seed)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    net = VoiceNet(basis.n_coefs, len(Viseme), recipe.n_channels, dropout=recipe.dropout).to(device)
+    kept = copy.deepcopy(net).eval()
+    optimiser = torch.optim.AdamW(net.parameters(), recipe.rate, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, recipe.rate, recipe.n_steps, pct_start=0.1
+    )
+    by = losses.measure(basis).to(device)
+    material = _Material(talks, speaker_shares(talks), lessons, quiet_windows(200, rng))
+    started = time.monotonic()
+    for step in range(recipe.n_steps):
+        batch = _batch(material, recipe, rng)
+        loss = _loss(net.train(), batch, recipe, by, device)
+        optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        _average(kept, net, min(recipe.ema, (step + 1) / (step + 20)))
+        if (step + 1) % 500 == 0:
+            pace_ms = 1000 * (time.monotonic() - started) / (step + 1)
+            print(f"voice: step {step + 1} loss {loss.item():.3f} {pace_ms:.0f} ms", flush=True)
+            if watch is not None:
+                watch(step + 1, kept)
+    return kept.cpu()
+
+
+def speaker_shares(talks: Sequence[Talk]) -> NDArray[np.float64]:
+    """(n,) how often each talk is drawn: people by a root of what there is of them."""
+    clips = Counter(talk.speaker for talk in talks)
+    weights = np.array([clips[talk.speaker] ** (_SHARE_POWER - 1.0) for talk in talks])
+    return np.asarray(weights / weights.sum())
+
+
+def quiet_windows(n_windows: int, rng: np.random.Generator) -> list[NDArray[np.float32]]:
+    """(80, N_COLUMNS) log-mels of levelled sounds that are not speech."""
+    n_samples = augment.N_COLUMNS * mel.HOP
+    made = []
+    for _ in range(n_windows):
+        sound = Waveform(sounds.not_speech(n_samples, rng) * np.float32(0.05), RATE_HZ)
+        made.append(mel.log_mel(level(sound))[:, : augment.N_COLUMNS])
+    return made
+
+
+def _batch(material: _Material, recipe: Recipe, rng: np.random.Generator) -> _Batch:
+    """Talks, lessons and noises, in this order."""
+    talks, lessons, noises = material.talks, material.lessons, material.noises
+    crowd = [talk.mel for talk in talks]
+    heard, coefs, inside, viseme, core = [], [], [], [], []
+    talks_drawn = [talks[i] for i in rng.choice(len(talks), recipe.n_talks, p=material.shares)]
+    lessons_drawn = [lessons[i] for i in rng.integers(len(lessons), size=recipe.n_lessons)]
+    for source in (*talks_drawn, *lessons_drawn):
+        window = augment.window(source.mel, rng, crowd)
+        rows, known = augment.targets_at(window.source_s, source.times_s, source.coefs)
+        kinds, middles = augment.labels_at(window.source_s, source.viseme, source.core)
+        heard.append(window.mel)
+        coefs.append(rows.T)
+        inside.append(known)
+        viseme.append(kinds)
+        core.append(middles)
+    for choice in rng.integers(len(noises), size=recipe.n_noises):
+        lift = rng.uniform(-2.0, 1.0)
+        heard.append(np.clip(noises[choice] + np.float32(lift), mel.SILENCE, -mel.SILENCE))
+    return _Batch(*(torch.from_numpy(np.stack(a)) for a in (heard, coefs, inside, viseme, core)))
+
+
+def _loss(
+    net: VoiceNet, batch: _Batch, recipe: Recipe, by: losses.Measure, device: torch.device
+) -> Tensor:
+    coefs, logits = net(batch.mel.to(device))
+    first, second = recipe.n_talks, recipe.n_talks + recipe.n_lessons
+    asked = (batch.coefs.to(device), batch.inside.to(device))
+    viseme, core = batch.viseme.to(device), batch.core.to(device)
+    loss: Tensor = (
+        losses.follow(coefs[:first], asked[0][:first], asked[1][:first], by)
+        + recipe.taught * losses.follow(coefs[first:second], asked[0][first:], asked[1][first:], by)
+        + losses.obey(coefs[first:second], viseme[first:], core[first:], by)
+        + 0.25 * losses.name_visemes(logits[first:second], viseme[first:])
+        + recipe.named * losses.name_visemes(logits[:first], viseme[:first])
+        + losses.stay_closed(coefs[second:], by)
+    )
+    return loss
+
+
+def _average(kept: VoiceNet, net: VoiceNet, decay: float) -> None:
+    with torch.no_grad():
+        for mean, new in zip(kept.parameters(), net.parameters(), strict=True):
+            mean.lerp_(new, 1.0 - decay)
