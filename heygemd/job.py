@@ -15,7 +15,7 @@ from heygemd.log import log
 from heygemd.pulse import Pulse
 from heygemd.records import AudioInfo, Clip, ClipResult, Job, ModelFacts
 from heygemd.render import ClipTask, Heard
-from heygemd.report import clip_log, job_log
+from heygemd.report.documents import clip_log, job_log
 
 
 class Queue(Protocol):

@@ -276,6 +276,34 @@ class EncodeOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something people should know of a clip that is done.
+
+    Attributes:
+        code: an entry among the warnings of the message catalogue.
+        values: what the entry's sentences leave open.
+    """
+
+    code: str
+    values: dict[str, int | float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPictures:
+    """What the report page shows of a clip.
+
+    Attributes:
+        sheet: JPEG, some frames before and, below them, after; empty where none was seen.
+        poster: JPEG, one whole frame after; empty likewise.
+        wave: SVG, the sound with what the lips made of it; empty likewise.
+    """
+
+    sheet: bytes = b""
+    poster: bytes = b""
+    wave: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ClipResult:
     """The outcome of one clip; becomes ``<stem>.json`` beside the mp4.
 
@@ -297,8 +325,9 @@ class ClipResult:
     coverage: float = 0.0
     gaps: tuple[tuple[int, int], ...] = ()
     timings_s: dict[str, float] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     notes: dict[str, float | int | str] = field(default_factory=dict)
+    pictures: ClipPictures | None = None
 
 
 @dataclass(frozen=True, slots=True)

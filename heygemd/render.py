@@ -30,6 +30,7 @@ from heygemd.records import (
     EncodeOptions,
     FaceTrack,
     Frames,
+    Notice,
     RenderOptions,
     Waveform,
 )
@@ -242,14 +243,16 @@ def _result(
     )
 
 
-def _warnings(task: ClipTask, faces: FaceTrack, without_face: NDArray[np.bool_]) -> Iterator[str]:
+def _warnings(
+    task: ClipTask, faces: FaceTrack, without_face: NDArray[np.bool_]
+) -> Iterator[Notice]:
     if task.heard.quiet:
-        yield "the sound is silent: lips stay closed; was the right file dropped?"
+        yield Notice("silent_sound")
     if without_face.any():
-        n_gone = int(without_face.sum())
-        yield f"{n_gone} of {len(without_face)} frames show no face and passed through unchanged"
+        n_gone, n_frames = int(without_face.sum()), len(without_face)
+        yield Notice("frames_without_face", {"n_gone": n_gone, "n_frames": n_frames})
     if faces.cuts:
-        yield f"the clip holds {len(faces.cuts)} cuts; each shot was followed on its own"
+        yield Notice("cuts", {"n_cuts": len(faces.cuts)})
 
 
 def _ranges(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:

@@ -22,7 +22,7 @@ from heygemd.executor import LocalExecutor
 from heygemd.log import configure
 from heygemd.records import Clip, Job
 from heygemd.render import ClipTask, Progress, hear
-from heygemd.report import clip_log
+from heygemd.report.documents import clip_log
 from heygemd.settings import Settings, render_options
 from heygemd.spool import names
 
@@ -108,7 +108,7 @@ def _sentence(document: Mapping[str, Any], out: Path) -> str:
     name = document["clip"]["name"]
     if document["outcome"] == "failed":
         return f"{name}: failed, {document['message']} [{document['code']}]"
-    warnings = "".join(f"\n  {warning}" for warning in document["warnings"])
+    warnings = "".join(f"\n  {warning['message']}" for warning in document["warnings"])
     path = out / document["output"]["name"]
     return f"{name}: {path}, {document['frames_per_s']} frames a second{warnings}"
 

@@ -14,10 +14,10 @@ LAYERS = [
     ["prefetch", "settings", "log", "service"],
     ["metrics"],
     ["pulse"],
-    ["spool", "media", "faces", "lips", "quality", "bell"],
+    ["spool", "media", "faces", "lips", "quality", "bell", "report"],
     ["models"],
     ["render"],
-    ["executor", "report"],
+    ["executor"],
     ["job"],
     ["daemon"],
     ["assembly", "shelf"],
@@ -30,7 +30,7 @@ LEVEL = {world: level for level, worlds in enumerate(LAYERS) for world in worlds
 # Third-party packages that only these worlds and modules may import.
 HOMES = {
     "torch": {"nets", "lips", "faces", "quality", "models", "executor", "check"},
-    "cv2": {"faces", "lips", "demo"},
+    "cv2": {"faces", "lips", "report", "demo"},
     "mediapipe": {"faces"},
     "librosa": {"lips", "quality"},
     "ffmpeg": {"media"},

@@ -11,9 +11,11 @@ from typing import Any
 
 from heygemd import __version__
 from heygemd.errors import JobError
-from heygemd.records import AudioInfo, ClipResult, Job, ModelFacts
+from heygemd.records import AudioInfo, ClipResult, Job, ModelFacts, Notice
+from heygemd.report import catalogue
 
 SCHEMA_VERSION = 1
+CLIPS_FAILED = "clips_failed"  # the code of a job whose only trouble is its clips'
 _PACKAGES = ("torch", "opencv-python", "mediapipe", "numpy", "librosa", "imageio-ffmpeg", "av")
 
 
@@ -38,7 +40,7 @@ def clip_log(
         "outcome": result.outcome,
         "code": result.code,
         "message": result.message,
-        "job": {"id": job.id, "name": job.name},
+        "job": {"id": job.id, "name": printable(job.name)},
         "clip": {
             "id": result.clip.id,
             "name": printable(result.clip.name),
@@ -59,7 +61,7 @@ def clip_log(
         "frames_per_s": round(result.n_frames / total_s, 2) if total_s > 0 else 0.0,
         "model": {"name": facts.name, "sha256": facts.sha256, "device": facts.device},
         "notes": result.notes,
-        "warnings": list(result.warnings),
+        "warnings": [_warning(notice) for notice in result.warnings],
         "versions": versions(),
     }
 
@@ -81,11 +83,8 @@ def job_log(
         error: why the job as a whole failed; None leaves the outcome to the clips.
     """
     n_ok = sum(clip["outcome"] == "ok" for clip in clips)
-    outcome = "ok" if n_ok == len(clips) else "partial"
-    code, message = (
-        "ok" if outcome == "ok" else "clips_failed",
-        f"{n_ok} of {len(clips)} clips are done",
-    )
+    outcome, code = ("ok", "ok") if n_ok == len(clips) else ("partial", CLIPS_FAILED)
+    message = f"{n_ok} of {len(clips)} clips are done"
     if error is not None:
         code, message = error.reason, str(error)
     if error is not None or n_ok == 0:
@@ -112,6 +111,11 @@ def rate(fps: Fraction) -> str:
 def printable(name: str) -> str:
     """A file name that is not UTF-8, with its stray bytes escaped."""
     return name.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def _warning(notice: Notice) -> dict[str, Any]:
+    message = catalogue.warning(notice.code).say("en", notice.values)
+    return {"code": notice.code, "message": message, "values": notice.values}
 
 
 def _row(clip: Mapping[str, Any]) -> dict[str, Any]:
