@@ -281,7 +281,7 @@ def read_job_file(text: str) -> JobFile:
 def example() -> str:
     """The text of config.example.toml: every key with its default and what it does."""
     lines = [
-        "# heygemd: every setting with its default. Copy what you change; the rest may be left out.",
+        "# heygemd: every setting with its default. Copy what you change; leave the rest out.",
         "# The environment beats this file: HEYGEMD_MODEL__DEVICE=cpu is model.device.",
     ]
     for name, section in Settings.model_fields.items():

@@ -112,7 +112,7 @@ def browser(folder):
     """A browser with an empty profile under ``folder``."""
     commands_in, commands_out = map(_high, os.pipe())
     events_in, events_out = map(_high, os.pipe())
-    plumbed = f'exec "$@" 3</dev/fd/{commands_in} 4>/dev/fd/{events_out}'  # where chromium looks for its pipes
+    plumbed = f'exec "$@" 3</dev/fd/{commands_in} 4>/dev/fd/{events_out}'
     with (folder / "stderr").open("wb") as said:
         process = subprocess.Popen(
             [

@@ -122,7 +122,7 @@ def test_an_entry_says_what_happened_and_what_to_do_in_both_languages(section):
         assert entry.en.endswith("."), code
         assert entry.en_do.endswith((".", "?", '."')), code
         assert entry.zh.endswith("。"), code
-        assert entry.zh_do.endswith(("。", "？")), code
+        assert entry.zh_do.endswith(("。", "？")), code  # noqa: RUF001 - Chinese ends so
         assert not re.search(r"[\u4e00-\u9fff]", entry.en + entry.en_do), code
         assert re.search(r"[\u4e00-\u9fff]", entry.zh), code
         assert re.search(r"[\u4e00-\u9fff]", entry.zh_do), code
