@@ -22,6 +22,7 @@ from heygemd.records import Frames, Timeline, VideoInfo
 REVERSE_BYTES = 160 << 20  # decoded frames that ffmpeg holds while it turns a stretch around
 REVERSE_LEAST = 8  # frames in such a stretch, however large they are
 JOIN_FRAMES = 64  # decoding this many unwanted frames costs less than another ffmpeg
+LEAST_SHARE = 0.9  # of the frames probed that must decode: a stream may begin amid a group
 PRINT_ROWS = 16  # every 16th row of a frame goes into its fingerprint
 
 Fill = Callable[[Frames], None]
@@ -95,7 +96,7 @@ class VideoReader:
             batch: frames at a time; the last batch may be shorter.
 
         Raises:
-            MediaError: ``corrupt``, when not one frame decodes; or ffmpeg failed.
+            MediaError: ``corrupt``, when too few frames decode; or ffmpeg failed.
         """
         n_frames = 0
         with self._decoding(Stretch(0, None)) as child:
@@ -109,8 +110,11 @@ class VideoReader:
                 if n_read < batch:
                     break
             child.finish()
-        if n_frames == 0:
-            raise MediaError("not one frame decodes; export the clip again", code="corrupt")
+        if n_frames < LEAST_SHARE * self.info.n_frames:
+            raise MediaError(
+                f"only {n_frames} of {self.info.n_frames} frames decode; export the clip again",
+                code="corrupt",
+            )
         self.n_frames = n_frames
 
     def read_timeline(self, timeline: Timeline, batch: int) -> Iterator[Frames]:

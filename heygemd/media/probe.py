@@ -10,16 +10,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal, cast
 
-from heygemd.errors import AudioError, HeygemdError, LimitError, MediaError
+from heygemd.errors import AudioError, DependencyError, HeygemdError, LimitError, MediaError
 from heygemd.media import colour, probe_child, rate
 from heygemd.media.limits import Limits
 from heygemd.media.sniff import Sniffed, find_truncation, sniff
-from heygemd.media.tool import SAFE_DEMUXERS, Caps, run
+from heygemd.media.tool import SAFE_DEMUXERS, Caps, Ended, run
 from heygemd.records import AudioInfo, VideoInfo
 
 Kind = Literal["video", "audio", "picture", "empty", "playlist", "text", "unknown"]
 """What a file is: the first three can be used, the others say what was found instead."""
 
+NO_MEMORY = ("MemoryError", "failed to map segment", "annot allocate memory")
 STILL_FPS = Fraction(25)  # of a clip made of one picture
 
 Facts = dict[str, Any]
@@ -137,6 +138,8 @@ def look_inside(
     error = facts.get("error", "")
     if error == "limits":
         raise refuse("limits", f"{facts['said']}; {_allowed(limits)}")
+    if error == "oom":
+        raise refuse("oom", "looking at the file took all the memory it may")
     if error == "unsupported_container" or (error and seen == "unknown"):
         raise refuse("unsupported_container", f"found {FOUND['unknown']}; {_wanted(refuse)}")
     if error:
@@ -159,16 +162,24 @@ def _run_child(
             "probe_timeout",
             f"looking at the file took over {limits.probe_s:.0f} s; export it again",
         ) from stalled
-    if ended.code == -signal.SIGXCPU:
-        raise refuse("probe_timeout", "looking at the file took all the processor time it may")
-    if ended.code == -signal.SIGKILL:
-        raise refuse("oom", "looking at the file took all the memory there is")
-    if ended.code < 0:
-        name = signal.Signals(-ended.code).name
-        raise refuse("crash", f"looking at the file ended in {name}; export it again")
     if ended.code:
-        raise RuntimeError(f"probe child ended with {ended.code}: {ended.said}")
+        raise _dead_child(ended, refuse)
     return cast("Facts", json.loads(ended.out))
+
+
+def _dead_child(ended: Ended, refuse: Callable[[str, str], HeygemdError]) -> HeygemdError:
+    """The error that stands for a child which could not tell us anything."""
+    if "No module named" in ended.said:
+        return DependencyError(f"probing needs PyAV: {ended.said}; pip install av")
+    if ended.code == -signal.SIGXCPU:
+        return refuse("probe_timeout", "looking at the file took all the processor time it may")
+    if ended.code == -signal.SIGKILL or any(words in ended.said for words in NO_MEMORY):
+        return refuse("oom", "looking at the file took all the memory it may")
+    return refuse(
+        "crash",
+        f"looking at the file ended in exit code {ended.code}; export it again; "
+        f"the child said: {ended.said[-300:]}",
+    )
 
 
 def _demuxer(path: Path, seen: Sniffed) -> str:

@@ -42,7 +42,9 @@ def main(path: str, demuxer: str, demuxers: str, max_pixels: str, max_streams: s
     with av.logging.Capture() as logs:
         try:
             seen = look(f"file:{path}", demuxer or None, options, int(max_streams))
-        except (av.error.FFmpegError, ValueError, MemoryError) as error:
+        except MemoryError:
+            seen = {"error": "oom", "said": "out of memory"}
+        except (av.error.FFmpegError, ValueError) as error:
             seen = {"error": "corrupt", "said": f"{type(error).__name__}: {error}"}
     said = [text.strip() for _, _, text in logs]
     seen["logs"] = said[-8:]

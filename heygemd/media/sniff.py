@@ -110,6 +110,8 @@ def walk_boxes(path: Path) -> list[Box]:
 
 
 def _mp4_truncation(boxes: list[Box], n_bytes: int) -> str:
+    if not boxes:
+        return "not one whole box"
     last = boxes[-1]
     end = last.start + last.size
     if end > n_bytes:

@@ -42,6 +42,7 @@ CHILD_ENVIRONMENT = {
     "MALLOC_ARENA_MAX": "4",  # or 64 cores reserve address space by the gigabyte
     "SVT_LOG": "1",  # errors only
 }
+OUT_OF_MEMORY = ("Cannot allocate memory", "Resource temporarily unavailable")
 PASSED_ON = ("CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 
 
@@ -212,7 +213,7 @@ class Child:
             TransientError: the disk is full.
         """
         code = self.wait()
-        if code:
+        if code or _is_out_of_memory(self.said):  # ffmpeg may end early, and content
             raise failure(code, self.said)
         if self._said:
             log.warning("ffmpeg.said", said=self.said)
@@ -322,7 +323,7 @@ def failure(code: int, said: str) -> HeygemdError:
         return LimitError("ffmpeg used up its processor time; want a smaller or saner file")
     if code == -signal.SIGXFSZ:
         return LimitError("ffmpeg wanted to write more than it may")
-    if code == -signal.SIGKILL or "Cannot allocate memory" in said:
+    if code == -signal.SIGKILL or _is_out_of_memory(said):
         return MediaError(f"ffmpeg ran out of memory; it said: {said}", code="oom")
     if code < 0:
         name = signal.Signals(-code).name
@@ -330,6 +331,10 @@ def failure(code: int, said: str) -> HeygemdError:
     if "No space left on device" in said:
         return TransientError(f"the disk is full; ffmpeg said: {said}")
     return MediaError(f"ffmpeg failed with exit code {code}; it said: {said}")
+
+
+def _is_out_of_memory(said: str) -> bool:
+    return any(words in said for words in OUT_OF_MEMORY)
 
 
 def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
@@ -358,4 +363,6 @@ def _cap(pid: int, caps: Caps) -> None:
         with suppress(ProcessLookupError):  # it has ended already; its exit code will tell
             _, hard = resource.prlimit(pid, kind)
             least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-            resource.prlimit(pid, kind, (least, least))
+            # SIGXCPU comes at the first, SIGKILL at the second: keep them apart to tell them apart.
+            last = least + 5 if kind == resource.RLIMIT_CPU and least == most else least
+            resource.prlimit(pid, kind, (least, min(last, hard) if hard >= 0 else last))
