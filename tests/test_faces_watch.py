@@ -1,3 +1,4 @@
+import os
 import threading
 
 import numpy as np
@@ -6,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from heygemd.faces.detect import Sighting
-from heygemd.faces.watch import stretches, watch
+from heygemd.faces.watch import stretches, thread_count, watch
 
 
 def clip_of(n_frames, height_px=4, width_px=6):
@@ -125,6 +126,23 @@ def test_no_more_than_a_few_stretches_are_read_ahead_of_the_detector():
 
 def test_stretches_are_of_the_length_asked_for():
     assert [len(part) for part in stretches([clip_of(3), clip_of(5), clip_of(1)], 4)] == [4, 4, 1]
+
+
+def test_stretches_of_huge_frames_are_shorter():
+    huge = np.broadcast_to(np.uint8(0), (9, 4320, 7680, 3))  # 8K, without its memory
+    assert [len(part) for part in stretches((huge[at : at + 1] for at in range(9)), 4)][:2] == [
+        1,
+        1,
+    ]
+
+
+def test_an_empty_batch_is_no_trouble():
+    assert [len(part) for part in stretches([clip_of(0), clip_of(3)], 2)] == [2, 1]
+
+
+def test_no_workers_means_one_per_core_up_to_eight():
+    assert thread_count(0) == min(8, len(os.sched_getaffinity(0)))
+    assert thread_count(3) == 3
 
 
 def test_frames_of_two_sizes_are_refused():

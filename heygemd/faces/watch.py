@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,6 +14,9 @@ import numpy as np
 from heygemd.faces.cuts import CutFinder
 from heygemd.faces.detect import FaceDetector, Sighting
 from heygemd.records import Frames
+
+STRETCH_BYTES = 128 * 2**20  # of frames in one call at most: 20 of 1080p, 5 of 4K
+MAX_THREADS = 8  # more wait for the decoder
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +37,9 @@ class Watched:
 def watch(batches: Iterable[Frames], detector: FaceDetector, *, n_threads: int = 1) -> Watched:
     """Look at every frame of a clip once.
 
-    The clip is cut into stretches of ``detector.wants_frames``, whatever the batches, and each
-    stretch is one call: the result depends neither on batch sizes nor on threads. At most
-    ``n_threads + 1`` stretches are held at a time.
+    The clip is cut into stretches of ``detector.wants_frames``, fewer where frames are huge,
+    whatever the batches; each stretch is one call. So the result depends neither on batch sizes
+    nor on threads. At most ``n_threads + 1`` stretches and one batch are held at a time.
 
     Args:
         batches: (N, H, W, 3) uint8 BGR each, in order; read in this thread.
@@ -65,8 +69,17 @@ def watch(batches: Iterable[Frames], detector: FaceDetector, *, n_threads: int =
     return Watched(tuple(sightings), finder.cuts(), frame_size)
 
 
+def thread_count(workers: int) -> int:
+    """How many threads ``faces.workers`` means: 0 is one per core we may use, up to eight."""
+    return workers or min(MAX_THREADS, len(os.sched_getaffinity(0)))
+
+
 def stretches(batches: Iterable[Frames], n_frames: int) -> Iterator[Frames]:
-    """The same frames in runs of exactly ``n_frames``, the last one shorter.
+    """The same frames in runs of one length, the last one shorter.
+
+    Args:
+        batches: (N, H, W, 3) uint8 BGR each.
+        n_frames: the length; less where so many frames exceed 128 MiB.
 
     Raises:
         ValueError: the frames are not all of one size.
@@ -76,6 +89,9 @@ def stretches(batches: Iterable[Frames], n_frames: int) -> Iterator[Frames]:
     for batch in batches:
         if held and batch.shape[1:] != held[0].shape[1:]:
             raise ValueError(f"a frame of {batch.shape[1:]} after {held[0].shape[1:]}")
+        n_frames = (
+            max(1, min(n_frames, STRETCH_BYTES // batch[0].nbytes)) if len(batch) else n_frames
+        )
         held.append(batch)
         n_held += len(batch)
         while n_held >= n_frames:
