@@ -125,7 +125,8 @@ def transcode(clip: Path, voice: Path, seconds: float, out: Path) -> list[str]:
     """Plain ffmpeg, with our encoder settings: the limit of any pipeline around it."""
     return [FFMPEG, "-v", "error", "-y", "-nostdin", "-stream_loop", "-1", "-i", str(clip),
             "-i", str(voice), "-map", "0:v", "-map", "1:a", "-t", str(seconds), "-c:v", "libx264",
-            "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p", "-c:a", "aac", str(out)]  # fmt: skip
+            "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p",
+            "-c:a", "aac", str(out)]  # fmt: skip
 
 
 def main() -> None:

@@ -37,11 +37,13 @@ class Bell:
         """Something may have changed."""
         self._rung.set()
 
-    def wait(self, timeout_s: float) -> None:
-        """Return at a ring, after ``timeout_s`` or after half a second, whichever is first."""
+    def wait(self, timeout_s: float) -> bool:
+        """Return at a ring, after ``timeout_s`` or after half a second; True when it rang."""
         self._keep_listening()
-        if self._rung.wait(min(timeout_s, _STEP_S)):
+        rang = self._rung.wait(min(timeout_s, _STEP_S))
+        if rang:
             self._rung.clear()
+        return rang
 
     def close(self) -> None:
         """Stop listening."""

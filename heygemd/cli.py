@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import faulthandler
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from heygemd import __version__
-from heygemd.errors import FatalError, HeygemdError
+from heygemd import __version__, log
+from heygemd.errors import FatalError, GpuLostError, HeygemdError
 from heygemd.settings import Settings, load
 
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 64
@@ -30,13 +31,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return int(arguments.command(arguments))
     except FatalError as error:
-        print(f"heygemd: {error} [{error.reason}]", file=sys.stderr)
+        _say_fatal(error, is_daemon=arguments.command in {_run, _once})
         return error.exit_code
     except HeygemdError as error:
         print(f"heygemd: {error} [{error.reason}]", file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return 130
+
+
+def _say_fatal(error: FatalError, *, is_daemon: bool) -> None:
+    """The last line: in the log where there is one, in words for a person elsewhere."""
+    if not is_daemon:
+        print(f"heygemd: {error} [{error.reason}]", file=sys.stderr)
+        return
+    if not log.is_configured():  # the settings themselves were wrong
+        log.configure()
+    log.log.error("daemon.failed", code=error.reason, message=str(error), exit_code=error.exit_code)
+    if isinstance(error, GpuLostError):
+        # A poisoned CUDA context may abort the process while it is taken down: leave at once.
+        sys.stderr.flush()
+        os._exit(error.exit_code)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -127,7 +142,7 @@ def _load(arguments: argparse.Namespace, extra: Sequence[str] = ()) -> Settings:
 def _run(arguments: argparse.Namespace) -> int:
     from heygemd import assembly  # noqa: PLC0415
 
-    return assembly.run(_load(arguments))
+    return assembly.run(_load(arguments), lambda: _load(arguments))
 
 
 def _once(arguments: argparse.Namespace) -> int:

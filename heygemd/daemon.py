@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import sys
+import threading
 import time
+import traceback
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -11,8 +15,8 @@ from heygemd.bell import Bell
 from heygemd.errors import JobError, TransientError
 from heygemd.job import Queue, Workshop, run_job
 from heygemd.log import log
+from heygemd.pulse import Pulse
 from heygemd.records import ClipResult, Job
-from heygemd.service import Notifier
 
 _FIRST_RETRY_S = 5.0
 _LAST_RETRY_S = 300.0
@@ -42,16 +46,30 @@ class Intake(Queue, Protocol):
         """Accepted and not closed, in the order of their turn."""
         ...
 
+    def lost(self) -> tuple[str, ...]:
+        """Sides that are not there now: ``inbox``, ``outbox``."""
+        ...
+
 
 @dataclass(slots=True)
 class Stop:
-    """How urgently the loop shall end: 0 not at all, 1 after the clip in hand, 2 at once."""
+    """How urgently the loop shall end: 0 not at all, 1 after the clip in hand, 2 at once.
+
+    Attributes:
+        drain_s: how long the clip in hand may take before one asking counts as two.
+        clock: monotonic seconds.
+    """
 
     urgency: int = 0
+    drain_s: float = math.inf
+    clock: Callable[[], float] = time.monotonic
+    asked_s: float | None = None
 
     def ask(self) -> None:
         """Once more; a signal handler may call this."""
         self.urgency += 1
+        if self.asked_s is None:
+            self.asked_s = self.clock()
 
     def soon(self) -> bool:
         """Begin nothing new."""
@@ -59,7 +77,17 @@ class Stop:
 
     def now(self) -> bool:
         """Give up the clip in hand."""
-        return self.urgency >= 2
+        if self.asked_s is None:
+            return False
+        return self.urgency >= 2 or self.clock() - self.asked_s >= self.drain_s
+
+
+@dataclass(slots=True)
+class Wishes:
+    """What signals asked for and nobody has done yet; handlers set, the loop clears."""
+
+    reload: bool = False
+    dump: bool = False
 
 
 @dataclass(slots=True)
@@ -75,6 +103,8 @@ class Daemon:
     """Takes jobs in and lets their clips take turns, one at a time.
 
     Attributes:
+        wishes: looked at between turns and at every sign of progress.
+        reload: reads the settings again.
         clock: monotonic seconds.
         n_failed: clips and jobs that failed in this life of the process.
     """
@@ -85,19 +115,26 @@ class Daemon:
     stop: Stop
     rescan_s: float
     settle_s: float
-    notifier: Notifier = field(default_factory=Notifier)
+    wishes: Wishes = field(default_factory=Wishes)
+    reload: Callable[[Daemon], None] = lambda _: None
     clock: Callable[[], float] = time.monotonic
     n_failed: int = 0
     _runs: dict[str, Generator[ClipResult]] = field(default_factory=dict)
     _turns: dict[str, int] = field(default_factory=dict)
     _rests: dict[str, _Rest] = field(default_factory=dict)
     _n_turns: int = 0
+    _lost: tuple[str, ...] = ()
+
+    @property
+    def pulse(self) -> Pulse:
+        """Who is told of progress."""
+        return self.shop.pulse
 
     def run(self) -> None:
         """Work until a stop is asked for."""
         while not self.stop.soon():
             if not self.turn():
-                self.bell.wait(self._pause_s())
+                self._wait()
         self._end()
 
     def drain(self) -> None:
@@ -107,29 +144,60 @@ class Daemon:
                 continue
             if not (self.intake.settling() or self.intake.jobs()):
                 break
-            self.bell.wait(self._pause_s())
+            self._wait()
         self._end()
 
     def turn(self) -> bool:
         """Scan once, then run one clip; False when there was none to run."""
-        self.notifier.alive()
+        self.heed()
         try:
-            for name in self.intake.ready(self.clock()):
-                self._claim(name)
-            job = self._next_job()
-        except TransientError as error:  # a share or a disk is away; the next turn looks again
-            log.warning("share.lost", code=error.reason, message=str(error))
+            with self.pulse.patient():
+                self._scan()
+                job = self._next_job()
+                self._tell()
+        except TransientError as error:  # a disk is away; the next turn looks again
+            log.warning("intake.paused", code=error.reason, message=str(error))
             return False
         if job is not None:
             self._advance(job)
-        self._tell()
         return job is not None
+
+    def heed(self) -> None:
+        """Do what signals asked for; called between turns and at every sign of progress."""
+        wishes = self.wishes
+        if self.stop.soon():
+            self.pulse.stopping()
+        if wishes.reload:
+            wishes.reload = False
+            self.reload(self)
+        if wishes.dump:
+            wishes.dump = False
+            log.info("daemon.dumped", state=self.pulse.snapshot())
+            for thread, stack in stacks().items():
+                log.info("daemon.dumped", thread=thread, stack=stack)
+
+    def _scan(self) -> None:
+        started_s = self.clock()
+        for name in self.intake.ready(started_s):
+            self._claim(name)
+        self.pulse.metrics.scanned(self.clock() - started_s, self.pulse.wall())
+
+    def _wait(self) -> None:
+        """Until the bell rings, a signal came, or something is due."""
+        until_s = self.clock() + self._pause_s()
+        while self.clock() < until_s and not self.stop.soon():
+            self.heed()
+            self.pulse.beat()
+            rang = self.bell.wait(until_s - self.clock())
+            if rang and not self.intake.settling():  # what settles is looked at often enough
+                return
 
     def _claim(self, name: str) -> None:
         try:
             job = self.intake.claim(name)
         except JobError as error:
             self.n_failed += 1
+            self.pulse.metrics.job_ended("rejected")
             log.warning("job.rejected", job=name, code=error.reason, message=str(error))
         except TransientError as error:  # the next scan sees it again
             log.warning("job.returned", job=name, code=error.reason, message=str(error))
@@ -175,6 +243,7 @@ class Daemon:
         before = self._rests.get(job.id)
         pause_s = _FIRST_RETRY_S if before is None else min(2 * before.pause_s, _LAST_RETRY_S)
         self._rests[job.id] = _Rest(self.clock() + pause_s, pause_s)
+        self.pulse.metrics.retried(error.reason)
         log.warning(
             "clip.retried", job=job.name, code=error.reason, message=str(error), retry_in_s=pause_s
         )
@@ -187,13 +256,27 @@ class Daemon:
         return max(0.01, min(pauses_s))
 
     def _tell(self) -> None:
-        n_jobs = len(self.intake.jobs())
-        n_waiting = len(self.intake.waiting())
-        self.notifier.status(f"{n_jobs} jobs in work, {n_waiting} folders not complete yet")
+        lost = self.intake.lost()
+        for side in sorted({*lost} - {*self._lost}):
+            log.warning("share.lost", side=side)
+        for side in sorted({*self._lost} - {*lost}):
+            log.info("share.returned", side=side)
+        self._lost = lost
+        self.pulse.metrics.shares({side: side not in lost for side in ("inbox", "outbox")})
+        self.pulse.queue(len(self.intake.jobs()), self.intake.waiting(), lost)
 
     def _end(self) -> None:
         for run in self._runs.values():
             run.close()
         self.bell.close()
-        self.notifier.stopping()
+        self.pulse.ended()
         log.info("daemon.stopped", urgency=self.stop.urgency)
+
+
+def stacks() -> dict[str, list[str]]:
+    """Where every thread is, by thread name: its innermost calls, at most 20 of them."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return {
+        f"{names.get(number, 'unknown')} {number}": traceback.format_stack(frame)[-20:]
+        for number, frame in sys._current_frames().items()  # noqa: SLF001 - documented, CPython's
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -12,8 +12,9 @@ from structlog.contextvars import bound_contextvars
 from heygemd.errors import AudioError, TransientError
 from heygemd.executor import Executor
 from heygemd.log import log
+from heygemd.pulse import Pulse
 from heygemd.records import AudioInfo, Clip, ClipResult, Job, ModelFacts
-from heygemd.render import ClipTask, Heard, Progress, no_progress
+from heygemd.render import ClipTask, Heard
 from heygemd.report.documents import clip_log, job_log
 
 
@@ -59,13 +60,13 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """Where jobs run: the queue, the executor, and how a sound is heard."""
+    """Where jobs run: the queue, the executor, how a sound is heard, and who is told."""
 
     queue: Queue
     executor: Executor
     hear: Callable[[Job], Heard]
     facts: ModelFacts
-    progress: Progress = no_progress
+    pulse: Pulse = field(default_factory=Pulse)
     stopped: Callable[[], bool] = lambda: False
 
 
@@ -77,7 +78,7 @@ def run_job(job: Job, shop: Workshop) -> Generator[ClipResult]:
     Raises:
         TransientError: worth a retry later; what was begun does not count against its clip.
     """
-    with bound_contextvars(job=job.name):
+    with bound_contextvars(job=job.name), shop.pulse.patient():
         job = shop.queue.stage_sound(job)
         try:
             heard = shop.hear(job)
@@ -85,9 +86,10 @@ def run_job(job: Job, shop: Workshop) -> Generator[ClipResult]:
             _close_without_sound(job, shop, error)
             return
     yield from _run_clips(job, heard, shop)
-    with bound_contextvars(job=job.name):
+    with bound_contextvars(job=job.name), shop.pulse.patient():
         document = job_log(job, heard.info, shop.facts, shop.queue.results(job))
         shop.queue.close_job(job, document)
+        shop.pulse.metrics.job_ended(document["outcome"])
         log.info("job.closed", outcome=document["outcome"], message=document["message"])
 
 
@@ -104,18 +106,29 @@ def _run_clips(job: Job, heard: Heard, shop: Workshop) -> Iterator[ClipResult]:
 
 def _run_clip(job: Job, clip: Clip, heard: Heard, shop: Workshop) -> ClipResult:
     def prepare(clip: Clip) -> ClipTask:
-        staged = shop.queue.stage(job, clip)
-        log.info("clip.attempted", sha256=staged.sha256)
-        out = shop.queue.begin(job, staged)
-        return ClipTask(staged, heard, out, job.options, shop.progress, shop.stopped)
+        with shop.pulse.patient():
+            staged = shop.queue.stage(job, clip)
+            log.info("clip.attempted", sha256=staged.sha256)
+            out = shop.queue.begin(job, staged)
+        return ClipTask(staged, heard, out, job.options, shop.pulse.progress, shop.stopped)
 
-    (result,) = shop.executor.render([clip], prepare)
+    shop.pulse.clip_begun(job, clip)
+    try:
+        (result,) = shop.executor.render([clip], prepare)
+    finally:
+        shop.pulse.clip_ended()
     _record(job, result, heard.info, shop)
     return result
 
 
 def _record(job: Job, result: ClipResult, sound: AudioInfo | None, shop: Workshop) -> None:
     document = clip_log(result, job, sound, shop.facts)
+    with shop.pulse.patient():
+        _show(job, result, document, shop)
+    shop.pulse.metrics.clip_ended(result)
+
+
+def _show(job: Job, result: ClipResult, document: Mapping[str, Any], shop: Workshop) -> None:
     if result.outcome == "ok":
         path = shop.queue.publish(job, result.clip, document)
         log.info(
@@ -135,4 +148,5 @@ def _close_without_sound(job: Job, shop: Workshop, error: AudioError) -> None:
         _record(job, ClipResult(clip, "failed", error.reason, str(error)), None, shop)
     document = job_log(job, None, shop.facts, shop.queue.results(job), error)
     shop.queue.close_job(job, document)
+    shop.pulse.metrics.job_ended("failed")
     log.warning("job.closed", outcome="failed", code=error.reason, message=str(error))

@@ -10,6 +10,7 @@ import numpy as np
 from heygemd.errors import ConfigError
 from heygemd.faces.detect import FaceDetector
 from heygemd.lips.base import LipModel
+from heygemd.lips.device import choose_device
 from heygemd.records import ModelFacts, Waveform
 from heygemd.settings import Faces, Model
 
@@ -65,7 +66,7 @@ def _lip_model(model: Model) -> LipModel:
     if model.name == "warp":
         from heygemd.lips.warp.model import Warp  # noqa: PLC0415
 
-        return Warp(device=model.device, batch=model.batch)
+        return Warp(device=str(choose_device(model.device)))
     if model.name == "wav2lip":
         from heygemd.lips.wav2lip.model import Wav2LipModel  # noqa: PLC0415
 

@@ -135,7 +135,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     if task.options.length == "trim":
         sound_s = min(sound_s, timeline.n_frames / timeline.fps)
     with clock.stage("study"):
-        plan = models.lips.study(reader, faces, task.heard.voice)
+        plan = models.lips.study(_Followed(reader, task), faces, task.heard.voice)
     with (
         clock.stage("render"),
         prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
@@ -166,9 +166,9 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
 
 def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int) -> FaceTrack:
     """Pass one: every frame is looked at once."""
-    counted = _counted(reader.read_all(batch), "faces", reader.info.n_frames, task)
-    with prefetch(counted) as batches:
-        seen = watch.watch(batches, models.detector, n_threads=models.n_workers)
+    with prefetch(reader.read_all(batch)) as batches:
+        counted = _counted(batches, "faces", reader.info.n_frames, task)
+        seen = watch.watch(counted, models.detector, n_threads=models.n_workers)
     faces = track.track_face(seen.sightings, seen.cuts, task.options.face, seen.frame_size)
     track.require_coverage(faces, task.options.min_coverage)
     return faces
@@ -193,6 +193,24 @@ def _counted(
         yield frames
         n_done += len(frames)
         task.progress(stage, n_done, n_frames)
+
+
+class _Followed:
+    """A reader that tells progress of what a model reads while it studies, and heeds a stop."""
+
+    def __init__(self, reader: VideoReader, task: ClipTask) -> None:
+        self.info, self.timeline = reader.info, reader.timeline
+        self._reader, self._task = reader, task
+        self._n_read = 0
+
+    def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Frames]]:
+        """See ``ClipReader.frames_at``."""
+        for index, frame in self._reader.frames_at(indices):
+            if self._task.stopped():
+                raise TransientError("a stop was asked for in the middle of a clip", code="stopped")
+            yield index, frame
+            self._n_read += 1
+            self._task.progress("study", self._n_read, 0)
 
 
 def _result(

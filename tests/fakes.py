@@ -36,6 +36,9 @@ class FakeQueue:
     def waiting(self):
         return {}
 
+    def lost(self):
+        return ()
+
     def settling(self):
         return False
 

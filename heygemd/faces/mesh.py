@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.faces import boxes, landmarker
 from heygemd.faces.detect import Sighting, areas, overlaps
+from heygemd.faces.opencv import cv2
 from heygemd.records import N_POINTS, Boxes, Frames, Points
 
 SEARCH_PX = 256  # long side of what is searched; the detector inside sees 128

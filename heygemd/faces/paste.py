@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from heygemd.records import Frames, Patch
 
+_STRIP_PX = 32  # rows at a time, so that the float copy stays in the cache
+
 
 def lay(frames: Frames, patches: Sequence[Patch | None]) -> Frames:
     """New frames with each patch blended into its frame; the input is left as it was.
@@ -46,9 +48,11 @@ def _blend(frame: NDArray[np.uint8], patch: Patch) -> None:
     if left >= right or top >= bottom:
         return
     inside = np.s_[top - patch.y_px : bottom - patch.y_px, left - patch.x_px : right - patch.x_px]
-    own = frame[top:bottom, left:right]
-    mixed = np.subtract(patch.pixels[inside], own, dtype=np.float32)
-    mixed *= patch.alpha[inside][..., None]
-    mixed += own
-    mixed += np.float32(0.5)  # the cast below truncates
-    own[...] = mixed.astype(np.uint8)
+    own, pixels, alpha = frame[top:bottom, left:right], patch.pixels[inside], patch.alpha[inside]
+    for start in range(0, bottom - top, _STRIP_PX):
+        strip = np.s_[start : start + _STRIP_PX]
+        mixed = np.subtract(pixels[strip], own[strip], dtype=np.float32)
+        mixed *= alpha[strip][..., None]
+        mixed += own[strip]
+        mixed += np.float32(0.5)  # the cast below truncates
+        own[strip] = mixed.astype(np.uint8)

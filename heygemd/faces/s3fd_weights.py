@@ -44,13 +44,14 @@ def load(path: Path) -> S3fd:
     dilated = "vgg.0.weight" in tensors
     if dilated:
         tensors = {_published(name): tensor for name, tensor in tensors.items()}
-    net = S3fd(dilated=dilated)
+    with torch.device("meta"):  # drawing 22 million random numbers first would take a second
+        net = S3fd(dilated=dilated)
     try:
-        net.load_state_dict(tensors)
+        net.load_state_dict(tensors, assign=True)
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:300]
         raise ModelError(f"{path} holds another network: {reason}; {_WANTED}") from error
-    return net
+    return net.float()
 
 
 def _read(path: Path) -> Mapping[str, Tensor]:

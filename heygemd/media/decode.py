@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import weakref
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -9,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heygemd.errors import MediaError
 from heygemd.media.filters import bytes_per_pixel, decode_args
@@ -83,6 +86,7 @@ class VideoReader:
         self._limits = limits or Limits()
         self._prints: list[int] = []
         self._seeks = not info.still
+        self._spare: list[NDArray[np.uint8]] = []
 
     def read_all(self, batch: int) -> Iterator[Frames]:
         """Yield every source frame once, in order.
@@ -220,7 +224,19 @@ class VideoReader:
         )
 
     def _empty(self, n_frames: int) -> Frames:
-        return np.empty((n_frames, self.info.height_px, self.info.width_px, 3), np.uint8)
+        """Room for frames; memory comes back here once no array looks into it any more.
+
+        The first touch of fresh memory costs as much as decoding small frames does.
+        """
+        shape = (n_frames, self.info.height_px, self.info.width_px, 3)
+        spare, n_bytes = self._spare, math.prod(shape)
+        memory = spare.pop() if spare else np.empty(n_bytes, np.uint8)
+        if memory.nbytes != n_bytes:
+            memory = np.empty(n_bytes, np.uint8)
+        # Seen through a memoryview, so that every later view keeps `lent` alive, not `memory`.
+        lent = np.frombuffer(memory.data, np.uint8)
+        weakref.finalize(lent, spare.append, memory).atexit = False
+        return lent.reshape(shape)
 
     def _read(self, child: Child, frames: Frames) -> int:
         """Whole frames read into the front of ``frames``; fewer only at the end."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -290,4 +291,5 @@ def _try_encoder(tool: Ffmpeg, name: str) -> str:
         ended = run(command(tool, ffmpeg.get_args(output)), caps, limit_s=TRIAL_S)
     except MediaError as error:
         return str(error)
-    return (ended.said.splitlines() or ["nothing"])[0] if ended.code else ""
+    said = re.sub(r"\[(\w+) @ \w+\]", r"\1:", ended.said)  # without addresses in memory
+    return said.splitlines()[0] if ended.code else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from heygemd.media.limits import Limits
 from heygemd.media.tool import user_file
 from heygemd.records import VideoInfo
 
-PREROLL_S = Fraction(1)  # before the first frame wanted, so that filters have seen its neighbours
+PREROLL_S = Fraction(1, 4)  # before the first frame wanted: more than a frame is reordered by
+LONG_PREROLL_S = Fraction(1)  # where filters look at a frame's neighbours, too
+MAX_DECODE_THREADS = 8  # each holds frames of its own
 PEAK_NITS = 100  # what tone mapping takes as diffuse white
 # Without these two swscale rounds towards black and shares chroma between pixels.
 ACCURATE = "bilinear+accurate_rnd+full_chroma_int+full_chroma_inp"
@@ -45,10 +48,12 @@ def decode_args(  # noqa: PLR0913 - each is one fact of the same command
     options: dict[str, Any] = {
         **user_file(path, info.container),
         "max_pixels": limits.max_pixels,
+        "threads": min(MAX_DECODE_THREADS, len(os.sched_getaffinity(0))),
         "noautorotate": None,  # turned below, as probed, so that size and pixels agree
         "reinit_filter": 0,  # a size that changes midway is scaled, not started over
     }
-    seek_s = info.start_s + first / info.fps - PREROLL_S
+    preroll_s = LONG_PREROLL_S if info.interlaced or info.variable_rate else PREROLL_S
+    seek_s = info.start_s + first / info.fps - preroll_s
     begin = "PTS-STARTPTS"
     if seeks and seek_s > info.start_s:
         options |= {"copyts": None, "noaccurate_seek": None, "seek_timestamp": 1}

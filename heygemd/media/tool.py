@@ -36,6 +36,12 @@ SAFE_DEMUXERS = (
     "w64,wav,webp_pipe"
 )
 NEEDED_FILTERS = ("aresample", "bwdif", "fps", "reverse", "scale", "tonemap", "zscale")
+CHILD_ENVIRONMENT = {
+    "PATH": "/usr/bin:/bin",
+    "LC_ALL": "C.UTF-8",
+    "MALLOC_ARENA_MAX": "4",  # or 64 cores reserve address space by the gigabyte
+    "SVT_LOG": "1",  # errors only
+}
 PASSED_ON = ("CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 
 
@@ -333,8 +339,9 @@ def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
 
 
 def _environment() -> dict[str, str]:
+    """Nothing of ours but which GPUs may be used."""
     kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "SVT_LOG": "1", **kept}
+    return {**CHILD_ENVIRONMENT, **kept}
 
 
 def _cap(pid: int, caps: Caps) -> None:

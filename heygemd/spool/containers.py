@@ -13,6 +13,12 @@ _BOX_FILES = frozenset({"mp4", "mov", "m4v", "m4a", "3gp"})
 _RIFF_FILES = frozenset({"wav", "avi", "webp"})
 _EBML_FILES = frozenset({"mkv", "webm", "mka"})
 _OPEN_ENDED = {0, 0xFFFFFFFF}  # RIFF writers that never went back to fill in the size
+_TOP_BOXES = frozenset(
+    {
+        b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"uuid", b"styp", b"sidx",
+        b"moof", b"meta", b"pdin", b"\0\0\0\0",
+    }
+)  # fmt: skip
 _MAX_BOXES = 20_000  # fragmented mp4 has two boxes a second; this covers hours
 
 Reader = Callable[[int, int], bytes]
@@ -43,20 +49,18 @@ def _boxes_cut_off(read: Reader, size: int) -> bool:
     offset = 0
     for _ in range(_MAX_BOXES):
         head = read(16, offset)
-        if offset + 8 > size or len(head) < 8:
-            return offset < size and offset > 0
         length, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        if offset == 0 and kind not in _TOP_BOXES:
+            return False  # no box file at all, whatever its name: not ours to say
+        if offset + 8 > size:
+            return offset != size
         if length == 0:
             return kind == b"\0\0\0\0"  # zeros where a writer has reserved room
         if length == 1:
             length = int.from_bytes(head[8:16], "big")
-        if length < 8 or not kind.isascii():
-            return False  # no box file at all: not ours to say
+        if length < 8:
+            break
         offset += length
-        if offset == size:
-            return False
-        if offset > size:
-            return True
     return False
 
 

@@ -54,8 +54,7 @@ class Spool:
         max_attempts: how often a clip may end the process before it fails as ``crash_loop``.
         spare_bytes: a job is claimed only when so much stays free on the work disk and the outbox.
         incomplete_s: a folder that waits so long for its sound gets a ``<name>.WAITING.txt``.
-        lease_s: after so long without a sign of life, another spool on the same inbox takes this
-            one's jobs over; 0 means that there is no other, and then nobody looks.
+        lease_s: another spool takes over after so long without a sign of life; 0: there is none.
     """
 
     def __init__(  # noqa: PLR0913 - one call, in cli
@@ -100,6 +99,11 @@ class Spool:
     def close(self) -> None:
         """Give the lock back."""
         self._session.close()
+
+    def adopt(self, options: RenderOptions, *, settle_s: float, marker: bool) -> None:
+        """Use other settings from now on; folders in the inbox settle anew."""
+        self._options = options
+        self._inbox = Inbox(self._fs, self._folders, settle_s=settle_s, marker=marker)
 
     def lost(self) -> tuple[str, ...]:
         """Sides that are not there now: ``inbox``, ``outbox``; nothing is done on them."""
@@ -217,11 +221,11 @@ class Spool:
         return job
 
     def _open_ids(self) -> list[str]:
-        ids = []
+        ids, site = [], self._site
         for job_id in files.entries(self._fs, self._folders.jobs):
             if job_id in self._ended:
                 continue
-            if recover.is_ended(self._site, job_id):
+            if recover.is_ended(site, job_id):
                 self._ended.add(job_id)
             else:
                 ids.append(job_id)
@@ -392,8 +396,5 @@ class Spool:
 
     @weighed("sweep the spool")
     def sweep(self, policy: Retention, now_unix_s: float) -> Swept:
-        """Let go of inputs and records as the policy says; call it now and then.
-
-        ``now_unix_s`` is the wall clock's.
-        """
+        """Let go of inputs and records as the policy says, by the wall clock; call it often."""
         return retention.sweep(self._site, policy, now_unix_s)

@@ -66,14 +66,18 @@ def patch(
     size = (right - left, bottom - top)
     backwards = cv2.WARP_INVERSE_MAP
     pixels = cv2.warpAffine(
-        face, to_crop, size, flags=cv2.INTER_CUBIC | backwards, borderMode=cv2.BORDER_REPLICATE
+        np.clip(np.rint(face), 0, 255).astype(np.uint8),
+        to_crop,
+        size,
+        flags=cv2.INTER_CUBIC | backwards,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     opacity = np.asarray(cv2.warpAffine(alpha, to_crop, size, flags=cv2.INTER_LINEAR | backwards))
     opacity[opacity < _LEAST_ALPHA] = 0
     return Patch(
         left,
         top,
-        np.clip(np.rint(pixels), 0, 255).astype(np.uint8),
+        np.asarray(pixels, dtype=np.uint8),
         np.clip(opacity, 0, 1).astype(np.float32),
     )
 
@@ -113,11 +117,14 @@ def match_colour(face: Face, source: Face, alpha: NDArray[np.float32]) -> Face:
     border = 4 * alpha * (1 - alpha)
     unlike = np.abs(difference).mean(axis=2) / _COLOUR_TRUST
     weight = (border * np.exp(-(unlike**2)))[..., None]
-    carried = cv2.GaussianBlur(difference * weight, (0, 0), _COLOUR_REACH)
-    total = cv2.GaussianBlur(weight, (0, 0), _COLOUR_REACH)[..., None]
-    shift = np.asarray(carried / (total + 1e-3))
+    # A quarter of the size: so wide a blur hides it, and takes a tenth of the time.
+    small = (FACE_SIZE_PX // 4, FACE_SIZE_PX // 4)
+    weighted = np.concatenate((difference * weight, weight), axis=2).astype(np.float32)
+    carried = cv2.resize(weighted, small, interpolation=cv2.INTER_AREA)
+    carried = cv2.GaussianBlur(carried, (0, 0), _COLOUR_REACH / 4)
+    shift = np.asarray(carried[..., :3] / (carried[..., 3:] + 1e-3))
     shift = np.clip(shift, -_MAX_COLOUR_SHIFT, _MAX_COLOUR_SHIFT)
-    return np.asarray(face + shift, dtype=np.float32)
+    return np.asarray(face + cv2.resize(shift, (FACE_SIZE_PX, FACE_SIZE_PX)), dtype=np.float32)
 
 
 @cache

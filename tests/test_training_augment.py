@@ -1,0 +1,163 @@
+"""Windows that training hears, and losses that it minds."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import heygemd.lips.warp
+from heygemd.lips.warp import geometry
+from training import augment, losses
+from training.phones import Viseme
+
+ASSETS = Path(heygemd.lips.warp.__file__).parent / "assets"
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(5)
+
+
+@pytest.fixture(scope="module")
+def by():
+    return losses.measure(geometry.load_basis(ASSETS / "face.safetensors"))
+
+
+@pytest.mark.parametrize("n_columns", [50, 240, 900])
+def test_a_window_has_its_size_whatever_it_is_cut_from(rng, n_columns):
+    columns = rng.uniform(-4, 4, (80, n_columns)).astype(np.float32)
+
+    window = augment.window(columns, rng, [columns])
+
+    assert window.mel.shape == (80, augment.N_COLUMNS)
+    assert window.mel.dtype == np.float32
+    assert window.source_s.shape == (augment.N_STEPS,)
+
+
+def test_a_window_stays_in_the_range_of_the_log_mel(rng):
+    columns = rng.uniform(-4, 4, (80, 400)).astype(np.float32)
+
+    for _ in range(20):
+        heard = augment.window(columns, rng, [columns]).mel
+        assert heard.min() >= -4.0
+        assert heard.max() <= 4.0
+
+
+def test_a_window_says_where_its_steps_lie_in_the_source(rng):
+    ramp = np.tile(np.linspace(-4, 4, 800, dtype=np.float32), (80, 1))
+
+    heard, first = augment.stretch(ramp, 1.25, rng)
+
+    column = (heard[0, 100] + 4) / 8 * 799
+    assert column == pytest.approx(first + 125, abs=0.01)
+
+
+def test_powers_of_equal_sounds_add_three_decibels():
+    columns = np.zeros((80, 10), np.float32)
+
+    assert np.allclose(augment.mix_power(columns, columns), 3.0103 * 8 / 100, atol=1e-4)
+
+
+def test_bands_that_are_not_warped_stay(rng):
+    columns = rng.uniform(-4, 4, (80, 10)).astype(np.float32)
+
+    assert np.allclose(augment.warp_bands(columns, 1.0, 0.0), columns, atol=1e-2)
+
+
+def test_targets_lie_on_the_line_between_frames():
+    times_s = np.arange(100) * 0.04 + 0.02
+    rows = (times_s[:, None] * 2).astype(np.float32)
+    source_s = 1.0 + np.arange(augment.N_STEPS) / 40
+
+    found, inside = augment.targets_at(source_s, times_s, rows)
+
+    assert np.allclose(found[:, 0], source_s * 2, atol=1e-5)
+    assert inside[augment.EDGE_STEPS : -augment.EDGE_STEPS].all()
+
+
+def test_targets_outside_the_recording_are_not_trusted():
+    times_s = np.arange(30) * 0.04
+    source_s = np.arange(augment.N_STEPS) / 40
+
+    _, inside = augment.targets_at(source_s, times_s, np.zeros((30, 1), np.float32))
+
+    assert not inside[source_s > times_s[-1]].any()
+
+
+def test_labels_outside_the_utterance_are_not_asked():
+    source_s = 0.00625 + (np.arange(augment.N_STEPS) - 5) / 40
+    viseme = np.full(40, 3, np.int64)
+
+    kinds, core = augment.labels_at(source_s, viseme, np.ones(40, np.bool_))
+
+    assert (kinds[10:45] == 3).all()
+    assert (kinds[45:] == -1).all()
+    assert not core[45:].any()
+
+
+def mouths(by, gap, wider=0.0):
+    """(1, K, 1) the smallest coefs that give a gap and a width."""
+    readings = np.stack([by.aperture.numpy(), by.width.numpy()])
+    coefs = np.linalg.lstsq(readings, np.array([gap, wider]), rcond=None)[0]
+    return torch.tensor(coefs, dtype=torch.float32)[None, :, None]
+
+
+def asked(kind):
+    return torch.full((1, 1), int(kind)), torch.ones(1, 1, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(
+    ("kind", "gap", "wider"),
+    [
+        (Viseme.BILABIAL, -0.01, 0.0),
+        (Viseme.SILENCE, 0.0, 0.0),
+        (Viseme.LABIODENTAL, 0.02, 0.0),
+        (Viseme.OPEN, 0.15, 0.0),
+        (Viseme.ROUND_CLOSE, 0.05, -0.05),
+        (Viseme.SPREAD, 0.05, 0.03),
+        (Viseme.ALVEOLAR, 0.3, 0.3),
+    ],
+)
+def test_a_mouth_that_does_what_the_phone_demands_costs_nothing(by, kind, gap, wider):
+    assert losses.obey(mouths(by, gap, wider), *asked(kind), by).item() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("kind", "gap", "wider"),
+    [
+        (Viseme.BILABIAL, 0.05, 0.0),
+        (Viseme.SILENCE, 0.05, 0.0),
+        (Viseme.LABIODENTAL, 0.1, 0.0),
+        (Viseme.OPEN, 0.02, 0.0),
+        (Viseme.ROUND_CLOSE, 0.05, 0.05),
+        (Viseme.SPREAD, 0.05, -0.05),
+    ],
+)
+def test_a_mouth_that_breaks_the_demand_costs(by, kind, gap, wider):
+    assert losses.obey(mouths(by, gap, wider), *asked(kind), by).item() > 0.01
+
+
+def test_nothing_is_demanded_where_the_phone_is_not_known(by):
+    unknown = torch.full((1, 1), -1), torch.zeros(1, 1, dtype=torch.bool)
+
+    assert losses.obey(mouths(by, 0.3, 0.3), *unknown, by).item() == 0.0
+
+
+def test_following_exactly_costs_nothing(by):
+    coefs = torch.randn(2, 10, 30)
+
+    assert losses.follow(coefs, coefs, torch.ones(2, 30, dtype=torch.bool), by).item() == 0.0
+
+
+def test_what_cannot_be_trusted_is_not_followed(by):
+    coefs, inside = torch.randn(2, 10, 30), torch.zeros(2, 30, dtype=torch.bool)
+
+    assert losses.follow(coefs, coefs + 1, inside, by).item() == 0.0
+
+
+def test_a_missed_closure_costs_more_than_a_missed_opening(by):
+    closed, ajar, wide = mouths(by, 0.0), mouths(by, 0.05), mouths(by, 0.1)
+    inside = torch.ones(1, 1, dtype=torch.bool)
+
+    assert losses.follow(ajar, closed, inside, by) > losses.follow(ajar, wide, inside, by)
