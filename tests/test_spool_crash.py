@@ -104,7 +104,7 @@ def test_a_kill_before_any_change_loses_nothing_and_repeats_nothing(world, part)
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(4))
 def test_a_second_kill_in_recovery_changes_nothing_of_that(world, part):
-    first_stride, second_stride = (12, 3) if FULL else (68, 17)
+    first_stride, second_stride = (12, 3) if FULL else (92, 23)
     for first in range(1 + part * 3, n_changes(world) + 1, first_stride):
         for second in range(1 + part, n_changes(world) + 1, second_stride):
             assert crash(world(), [first, second], max_attempts=3) == []

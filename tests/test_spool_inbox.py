@@ -216,7 +216,7 @@ def test_ten_thousand_folders_are_looked_at_in_two_seconds_of_processor_time(mem
     assert took_s < 2.0  # 0.75 s on two slow, busy cores; the law says 1 s on an idle one
 
 
-def test_sixty_thousand_files_without_a_single_event_are_all_found(folders):
+def test_many_files_without_a_single_event_are_all_found(folders):
     for n in range(60):
         drop(folders, f"job{n}", clips=[f"{m}.mp4" for m in range(10)])
 

@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -45,8 +46,8 @@ class StormFs(WatchedFs):
 class SpoolMachine(RuleBasedStateMachine):
     """People, a daemon, and the weather."""
 
-    @initialize()
-    def start(self):
+    @initialize(settle_s=st.sampled_from([0.0, 0.0, 2.0]))
+    def start(self, settle_s):
         memory = Path("/dev/shm")  # noqa: S108 - a fresh folder below it
         self.root = Path(tempfile.mkdtemp(dir=memory if os.access(memory, os.W_OK) else None))
         self.folders = make_roots(self.root)
@@ -58,13 +59,16 @@ class SpoolMachine(RuleBasedStateMachine):
         self.away = {}
         self.published = {}
         self.full = False
+        self.settle_s = settle_s
+        self.drop(n_clips=2, has_sound=True)
         self.live()
+        self.spool.open()  # a share that was never seen cannot be missed
 
     def live(self):
         self.fs = StormFs()
         self.fs.full = self.full
         self.spool = make_spool(
-            self.folders, self.fs, max_attempts=MANY_ATTEMPTS, settle_s=2.0, spare_bytes=0
+            self.folders, self.fs, max_attempts=MANY_ATTEMPTS, settle_s=self.settle_s, spare_bytes=0
         )
 
     def life(self, *, kill_in=0):
@@ -136,9 +140,9 @@ class SpoolMachine(RuleBasedStateMachine):
         for _ in range(n_rounds):
             self.life()
 
-    @rule(kill_in=st.integers(1, 150))
-    def run_and_die(self, kill_in):
-        for _ in range(3):
+    @rule(kills_in=st.lists(st.integers(1, 250), min_size=1, max_size=3))
+    def run_and_die(self, kills_in):
+        for kill_in in kills_in:
             self.life(kill_in=kill_in)
 
     @rule()
@@ -203,10 +207,10 @@ class SpoolMachine(RuleBasedStateMachine):
         shutil.rmtree(self.root)
 
 
-TestSpoolMachine = SpoolMachine.TestCase
+TestSpoolMachine = pytest.mark.timeout(3000 if FULL else 120)(SpoolMachine.TestCase)
 TestSpoolMachine.settings = settings(
-    max_examples=400 if FULL else 20,
-    stateful_step_count=40 if FULL else 20,
+    max_examples=1000 if FULL else 40,
+    stateful_step_count=40 if FULL else 12,
     deadline=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -93,7 +93,9 @@ class Session:
         path = self._folders.work / "spool.json"
         document = files.read_json(self._fs, path)
         if document is None:
-            document = {"id": self._new_id(), "instance": self._instance, "shares": {}}
+            there = {side: f for side, f in self._sides().items() if files.exists(self._fs, f)}
+            shares_seen = {side: shares.share_id_of(self._fs, f) for side, f in there.items()}
+            document = {"id": self._new_id(), "instance": self._instance, "shares": shares_seen}
             files.put_json(self._fs, path, document)
         self._share_ids = dict(document["shares"])
         return str(document["id"])
