@@ -17,7 +17,7 @@ LAYERS = [
     ["spool", "media", "faces", "lips", "quality", "bell", "report"],
     ["models"],
     ["render"],
-    ["executor"],
+    ["executor", "showing"],
     ["job"],
     ["daemon"],
     ["assembly", "shelf"],
