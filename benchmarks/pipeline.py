@@ -2,8 +2,8 @@
 
 python benchmarks/pipeline.py [--clip VIDEO] [--voice AUDIO] [--seconds 12 120] [--model warp]
 
-Without a clip, a 1280x720 one as long as the voice is made from scikit-image's portrait; a clip that is
-shorter than the voice runs forth and back. Prints a table, writes JSON.
+Without a clip, a 1280x720 one as long as the voice is made from scikit-image's portrait; a clip
+that is shorter than the voice runs forth and back. Prints a table, writes JSON.
 """
 
 from __future__ import annotations
