@@ -209,7 +209,7 @@ class SpoolMachine(RuleBasedStateMachine):
 
 TestSpoolMachine = pytest.mark.timeout(3000 if FULL else 120)(SpoolMachine.TestCase)
 TestSpoolMachine.settings = settings(
-    max_examples=1000 if FULL else 40,
+    max_examples=300 if FULL else 40,
     stateful_step_count=40 if FULL else 12,
     deadline=None,
     suppress_health_check=list(HealthCheck),
