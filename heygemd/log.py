@@ -39,6 +39,8 @@ Event = Literal[
     "model.batch_halved",
     "model.half_refused",
     "model.loaded",
+    "request.granted",
+    "request.refused",
     "settings.refused",
     "settings.reloaded",
     "share.lost",
