@@ -5,24 +5,36 @@
 #    source ~/.local/share/bash_completion/heygemd
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
+_shtab_heygemd_jobs_subparsers=(list show retry cancel)
 _shtab_heygemd_models_subparsers=(list add verify)
-_shtab_heygemd_subparsers=(run once render demo check models)
+_shtab_heygemd_config_subparsers=(show)
+_shtab_heygemd_subparsers=(run once render demo check status jobs models config)
 
 _shtab_heygemd_run_option_strings=(-h --help --config --set)
 _shtab_heygemd_once_option_strings=(-h --help --config --set)
 _shtab_heygemd_render_option_strings=(-h --help --config --set -o --out --model --device)
 _shtab_heygemd_demo_option_strings=(-h --help --out)
 _shtab_heygemd_check_option_strings=(-h --help --config --set --json)
+_shtab_heygemd_status_option_strings=(-h --help --config --set --json --watch)
+_shtab_heygemd_jobs_list_option_strings=(-h --help --config --set --json)
+_shtab_heygemd_jobs_show_option_strings=(-h --help --config --set --json)
+_shtab_heygemd_jobs_retry_option_strings=(-h --help --config --set)
+_shtab_heygemd_jobs_cancel_option_strings=(-h --help --config --set)
+_shtab_heygemd_jobs_option_strings=(-h --help)
 _shtab_heygemd_models_list_option_strings=(-h --help --config --set)
 _shtab_heygemd_models_add_option_strings=(-h --help --config --set)
 _shtab_heygemd_models_verify_option_strings=(-h --help --config --set)
 _shtab_heygemd_models_option_strings=(-h --help)
+_shtab_heygemd_config_show_option_strings=(-h --help --config --set --json)
+_shtab_heygemd_config_option_strings=(-h --help)
 _shtab_heygemd_option_strings=(-h --help --version)
 
 
 
+_shtab_heygemd_jobs_pos_0_choices=(list show retry cancel)
 _shtab_heygemd_models_pos_0_choices=(list add verify)
-_shtab_heygemd_pos_0_choices=(run once render demo check models)
+_shtab_heygemd_config_pos_0_choices=(show)
+_shtab_heygemd_pos_0_choices=(run once render demo check status jobs models config)
 
 _shtab_heygemd_run__h_nargs=0
 _shtab_heygemd_run___help_nargs=0
@@ -36,6 +48,23 @@ _shtab_heygemd_demo___help_nargs=0
 _shtab_heygemd_check__h_nargs=0
 _shtab_heygemd_check___help_nargs=0
 _shtab_heygemd_check___json_nargs=0
+_shtab_heygemd_status__h_nargs=0
+_shtab_heygemd_status___help_nargs=0
+_shtab_heygemd_status___json_nargs=0
+_shtab_heygemd_status___watch_nargs=0
+_shtab_heygemd_jobs_list__h_nargs=0
+_shtab_heygemd_jobs_list___help_nargs=0
+_shtab_heygemd_jobs_list___json_nargs=0
+_shtab_heygemd_jobs_show__h_nargs=0
+_shtab_heygemd_jobs_show___help_nargs=0
+_shtab_heygemd_jobs_show___json_nargs=0
+_shtab_heygemd_jobs_retry__h_nargs=0
+_shtab_heygemd_jobs_retry___help_nargs=0
+_shtab_heygemd_jobs_cancel__h_nargs=0
+_shtab_heygemd_jobs_cancel___help_nargs=0
+_shtab_heygemd_jobs_pos_0_nargs=A...
+_shtab_heygemd_jobs__h_nargs=0
+_shtab_heygemd_jobs___help_nargs=0
 _shtab_heygemd_models_list__h_nargs=0
 _shtab_heygemd_models_list___help_nargs=0
 _shtab_heygemd_models_add__h_nargs=0
@@ -45,6 +74,12 @@ _shtab_heygemd_models_verify___help_nargs=0
 _shtab_heygemd_models_pos_0_nargs=A...
 _shtab_heygemd_models__h_nargs=0
 _shtab_heygemd_models___help_nargs=0
+_shtab_heygemd_config_show__h_nargs=0
+_shtab_heygemd_config_show___help_nargs=0
+_shtab_heygemd_config_show___json_nargs=0
+_shtab_heygemd_config_pos_0_nargs=A...
+_shtab_heygemd_config__h_nargs=0
+_shtab_heygemd_config___help_nargs=0
 _shtab_heygemd_pos_0_nargs=A...
 _shtab_heygemd__h_nargs=0
 _shtab_heygemd___help_nargs=0

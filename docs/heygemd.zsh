@@ -11,13 +11,33 @@
 _shtab_heygemd_commands() {
   local _commands=(
     check:'is everything in place?'
+    config:'the settings in force'
     demo:'lip-sync a small job of built-in media'
+    jobs:'look at jobs, do them again, cancel them'
     models:'lip model checkpoints'
     once:'do what is ready, then exit'
     render:'lip-sync videos to a voice, here and now'
     run:'work until told to stop'
+    status:'what is waiting, in work and done; needs no daemon'
   )
   _describe 'heygemd commands' _commands
+}
+
+_shtab_heygemd_config_commands() {
+  local _commands=(
+    show:'every setting, its value and where it came from'
+  )
+  _describe 'heygemd config commands' _commands
+}
+
+_shtab_heygemd_jobs_commands() {
+  local _commands=(
+    cancel:'give up the clips that are left, after the one in hand'
+    list:'every job that is remembered'
+    retry:'do the failed clips of a closed job again'
+    show:'one job and its clips'
+  )
+  _describe 'heygemd jobs commands' _commands
 }
 
 _shtab_heygemd_models_commands() {
@@ -47,6 +67,23 @@ _shtab_heygemd_check_options=(
 # guard to ensure default positional specs are added only once per session
 _shtab_heygemd_check_defaults_added=0
 
+_shtab_heygemd_config_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_heygemd_config_defaults_added=0
+
+_shtab_heygemd_config_show_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings, as TOML]:FILE:"
+  "*--set[one setting, e.g. model.device\=cpu\; beats file and environment]:KEY=VALUE:"
+  "--json[for machines]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_heygemd_config_show_defaults_added=0
+
 _shtab_heygemd_demo_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--out[a folder to make]:out:"
@@ -54,6 +91,54 @@ _shtab_heygemd_demo_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_heygemd_demo_defaults_added=0
+
+_shtab_heygemd_jobs_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_heygemd_jobs_defaults_added=0
+
+_shtab_heygemd_jobs_cancel_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings, as TOML]:FILE:"
+  "*--set[one setting, e.g. model.device\=cpu\; beats file and environment]:KEY=VALUE:"
+  ":its id, the id\'s beginning, or its name:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_heygemd_jobs_cancel_defaults_added=0
+
+_shtab_heygemd_jobs_list_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings, as TOML]:FILE:"
+  "*--set[one setting, e.g. model.device\=cpu\; beats file and environment]:KEY=VALUE:"
+  "--json[for machines]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_heygemd_jobs_list_defaults_added=0
+
+_shtab_heygemd_jobs_retry_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings, as TOML]:FILE:"
+  "*--set[one setting, e.g. model.device\=cpu\; beats file and environment]:KEY=VALUE:"
+  ":its id, the id\'s beginning, or its name:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_heygemd_jobs_retry_defaults_added=0
+
+_shtab_heygemd_jobs_show_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings, as TOML]:FILE:"
+  "*--set[one setting, e.g. model.device\=cpu\; beats file and environment]:KEY=VALUE:"
+  "--json[for machines]"
+  ":its id, the id\'s beginning, or its name:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_heygemd_jobs_show_defaults_added=0
 
 _shtab_heygemd_models_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -103,7 +188,7 @@ _shtab_heygemd_render_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
   "--config[settings, as TOML]:FILE:"
   "*--set[one setting, e.g. model.device\=cpu\; beats file and environment]:KEY=VALUE:"
-  {-o,--out}"[DIR]:DIR:"
+  {-o,--out}"[where results go]:DIR:"
   "--model[same as --set model.name\=NAME]:NAME:"
   "--device[same as --set model.device\=D]:D:"
   ":AUDIO:"
@@ -121,6 +206,17 @@ _shtab_heygemd_run_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_heygemd_run_defaults_added=0
+
+_shtab_heygemd_status_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings, as TOML]:FILE:"
+  "*--set[one setting, e.g. model.device\=cpu\; beats file and environment]:KEY=VALUE:"
+  "--json[for machines]"
+  "--watch[keep showing, until Ctrl-C]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_heygemd_status_defaults_added=0
 
 
 _shtab_heygemd() {
@@ -142,11 +238,63 @@ _shtab_heygemd() {
       curcontext="${curcontext%:*:*}:_shtab_heygemd-$line[1]:"
       case $line[1] in
         check) _arguments -C -s $_shtab_heygemd_check_options ;;
+        config) _shtab_heygemd_config ;;
         demo) _arguments -C -s $_shtab_heygemd_demo_options ;;
+        jobs) _shtab_heygemd_jobs ;;
         models) _shtab_heygemd_models ;;
         once) _arguments -C -s $_shtab_heygemd_once_options ;;
         render) _arguments -C -s $_shtab_heygemd_render_options ;;
         run) _arguments -C -s $_shtab_heygemd_run_options ;;
+        status) _arguments -C -s $_shtab_heygemd_status_options ;;
+      esac
+  esac
+}
+
+_shtab_heygemd_config() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->config'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_heygemd_config_defaults_added )); then
+    if (( ${_shtab_heygemd_config_options[(I)${(q)one_or_more}*]} +          ${_shtab_heygemd_config_options[(I)${(q)remainder}*]} +          ${_shtab_heygemd_config_options[(I)${(q)default}]} == 0 )); then
+      _shtab_heygemd_config_options+=(': :_shtab_heygemd_config_commands' '*::: :->config')
+    fi
+    _shtab_heygemd_config_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_heygemd_config_options
+
+  case $state in
+    config)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_heygemd_config-$line[1]:"
+      case $line[1] in
+        show) _arguments -C -s $_shtab_heygemd_config_show_options ;;
+      esac
+  esac
+}
+
+_shtab_heygemd_jobs() {
+  local context state line curcontext="$curcontext" one_or_more='(*)' remainder='(-)*:' default='*::: :->jobs'
+
+  # Add default positional/remainder specs only if none exist, and only once per session
+  if (( ! _shtab_heygemd_jobs_defaults_added )); then
+    if (( ${_shtab_heygemd_jobs_options[(I)${(q)one_or_more}*]} +          ${_shtab_heygemd_jobs_options[(I)${(q)remainder}*]} +          ${_shtab_heygemd_jobs_options[(I)${(q)default}]} == 0 )); then
+      _shtab_heygemd_jobs_options+=(': :_shtab_heygemd_jobs_commands' '*::: :->jobs')
+    fi
+    _shtab_heygemd_jobs_defaults_added=1
+  fi
+  _arguments -C -s $_shtab_heygemd_jobs_options
+
+  case $state in
+    jobs)
+      words=($line[1] "${words[@]}")
+      (( CURRENT += 1 ))
+      curcontext="${curcontext%:*:*}:_shtab_heygemd_jobs-$line[1]:"
+      case $line[1] in
+        cancel) _arguments -C -s $_shtab_heygemd_jobs_cancel_options ;;
+        list) _arguments -C -s $_shtab_heygemd_jobs_list_options ;;
+        retry) _arguments -C -s $_shtab_heygemd_jobs_retry_options ;;
+        show) _arguments -C -s $_shtab_heygemd_jobs_show_options ;;
       esac
   esac
 }

@@ -30,6 +30,7 @@ from heygemd.settings import NEED_RESTART, Settings, changes, render_options
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.ids import job_id
 from heygemd.spool.queue import Spool, SpoolFolders
+from heygemd.spool.requests import open_requests, take_requests
 
 _LOADING_S = 300.0  # what each step of the start may take on a cold disk before systemd worries
 
@@ -78,6 +79,8 @@ def _daemon(settings: Settings, read: Callable[[], Settings]) -> Iterator[Daemon
         with closing(_load_models(settings, pulse)) as loaded, closing(_spool(settings)) as spool:
             pulse.notifier.extend(_LOADING_S)
             log.info("spool.recovered", **asdict(spool.open()))
+            fs, folders = FsOps(), _folders(settings)
+            open_requests(fs, folders)
             reloader = Reloader(settings, read, spool, loaded, stop)
             daemon = Daemon(
                 spool,
@@ -88,6 +91,7 @@ def _daemon(settings: Settings, read: Callable[[], Settings]) -> Iterator[Daemon
                 settings.intake.settle_s,
                 wishes,
                 reloader,
+                lambda: take_requests(fs, folders),
             )
             pulse.between = daemon.heed
             pulse.ready(model=asdict(loaded.facts))
@@ -99,12 +103,14 @@ def _pulse(settings: Settings) -> Pulse:
     """Who is told: systemd, status.json, textfiles, and the socket that systemd opened."""
     env, pid = os.environ, os.getpid()
     runtime = env.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    folder = Path(runtime) if runtime else settings.folders.work
-    files = [folder / "metrics.prom", *filter(None, [settings.service.metrics_file])]
+    extra = settings.service.metrics_file
     pulse = Pulse(
         Notifier(env.get("NOTIFY_SOCKET", "")),
-        status_file=folder / "status.json",
-        metrics_files=tuple(files) if runtime else tuple(files[1:]),
+        status_file=Path(runtime, "status.json") if runtime else None,
+        metrics_files=(
+            *([Path(runtime, "metrics.prom")] if runtime else []),
+            *([extra] if extra else []),
+        ),
         watchdog_s=watchdog_s(env, pid),
     )
     pulse.about.update(
@@ -136,10 +142,14 @@ def _load_models(settings: Settings, pulse: Pulse) -> models.Models:
     return loaded
 
 
-def _spool(settings: Settings) -> Spool:
+def _folders(settings: Settings) -> SpoolFolders:
     folders = settings.folders
+    return SpoolFolders(folders.inbox, folders.outbox, folders.work)
+
+
+def _spool(settings: Settings) -> Spool:
     return Spool(
-        SpoolFolders(folders.inbox, folders.outbox, folders.work),
+        _folders(settings),
         options=render_options(settings),
         fs=FsOps(),
         new_id=lambda: job_id(time.time_ns() // 1_000_000, os.urandom(5)),

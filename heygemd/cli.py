@@ -22,7 +22,7 @@ exit codes: 0 done, 1 some clips or jobs failed, 64 wrong usage, 69 something is
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the process's exit code."""
-    faulthandler.enable(sys.__stderr__ or sys.stderr)
+    faulthandler.enable(sys.__stderr__ or 2)
     parser = _parser()
     try:
         arguments = parser.parse_args(argv)
@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"heygemd {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     settings = _settings_parser()
 
     run = commands.add_parser("run", parents=[settings], help="work until told to stop")
@@ -76,7 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", parents=[settings], help="is everything in place?")
     check.add_argument("--json", action="store_true", help="for machines")
     check.set_defaults(command=_check)
+    _add_status(commands, settings)
+    _add_jobs(commands, settings)
     _add_models(commands, settings)
+    _add_config(commands, settings)
     return parser
 
 
@@ -106,10 +109,67 @@ def _add_render(
     )
     render.add_argument("audio", type=Path, metavar="AUDIO")
     render.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
-    render.add_argument("-o", "--out", type=Path, required=True, metavar="DIR")
+    render.add_argument(
+        "-o", "--out", type=Path, required=True, metavar="DIR", help="where results go"
+    )
     render.add_argument("--model", metavar="NAME", help="same as --set model.name=NAME")
     render.add_argument("--device", metavar="D", help="same as --set model.device=D")
     render.set_defaults(command=_render)
+
+
+def _add_status(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    settings: argparse.ArgumentParser,
+) -> None:
+    status = commands.add_parser(
+        "status",
+        parents=[settings],
+        help="what is waiting, in work and done; needs no daemon",
+        epilog="example: heygemd status --config /etc/heygemd/config.toml --watch",
+    )
+    shape = status.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="for machines")
+    shape.add_argument("--watch", action="store_true", help="keep showing, until Ctrl-C")
+    status.set_defaults(command=_status)
+
+
+def _add_jobs(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    settings: argparse.ArgumentParser,
+) -> None:
+    jobs = commands.add_parser("jobs", help="look at jobs, do them again, cancel them")
+    actions = jobs.add_subparsers(required=True, metavar="ACTION", title="actions")
+    listed = actions.add_parser("list", parents=[settings], help="every job that is remembered")
+    listed.add_argument("--json", action="store_true", help="for machines")
+    listed.set_defaults(command=_jobs_list)
+    for name, what, command in (
+        ("show", "one job and its clips", _jobs_show),
+        ("retry", "do the failed clips of a closed job again", _jobs_retry),
+        ("cancel", "give up the clips that are left, after the one in hand", _jobs_cancel),
+    ):
+        action = actions.add_parser(
+            name,
+            parents=[settings],
+            help=what,
+            epilog=f"example: heygemd jobs {name} lesson-12 --config /etc/heygemd/config.toml",
+        )
+        action.add_argument("job", metavar="JOB", help="its id, the id's beginning, or its name")
+        if name == "show":
+            action.add_argument("--json", action="store_true", help="for machines")
+        action.set_defaults(command=command)
+
+
+def _add_config(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    settings: argparse.ArgumentParser,
+) -> None:
+    config = commands.add_parser("config", help="the settings in force")
+    actions = config.add_subparsers(required=True, metavar="ACTION", title="actions")
+    show = actions.add_parser(
+        "show", parents=[settings], help="every setting, its value and where it came from"
+    )
+    show.add_argument("--json", action="store_true", help="for machines")
+    show.set_defaults(command=_config_show)
 
 
 def _add_models(
@@ -117,7 +177,7 @@ def _add_models(
     settings: argparse.ArgumentParser,
 ) -> None:
     models = commands.add_parser("models", help="lip model checkpoints")
-    actions = models.add_subparsers(required=True, metavar="ACTION")
+    actions = models.add_subparsers(required=True, metavar="ACTION", title="actions")
     listed = actions.add_parser("list", parents=[settings], help="what is installed")
     listed.set_defaults(command=_models_list)
     add = actions.add_parser(
@@ -169,6 +229,43 @@ def _check(arguments: argparse.Namespace) -> int:
     from heygemd import check  # noqa: PLC0415
 
     return check.run(_load(arguments), as_json=arguments.json)
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from heygemd import status  # noqa: PLC0415
+
+    return status.run(_load(arguments), as_json=arguments.json, watch=arguments.watch)
+
+
+def _jobs_list(arguments: argparse.Namespace) -> int:
+    from heygemd import jobs  # noqa: PLC0415
+
+    return jobs.show_all(_load(arguments), as_json=arguments.json)
+
+
+def _jobs_show(arguments: argparse.Namespace) -> int:
+    from heygemd import jobs  # noqa: PLC0415
+
+    return jobs.show(_load(arguments), arguments.job, as_json=arguments.json)
+
+
+def _jobs_retry(arguments: argparse.Namespace) -> int:
+    from heygemd import jobs  # noqa: PLC0415
+
+    return jobs.retry(_load(arguments), arguments.job)
+
+
+def _jobs_cancel(arguments: argparse.Namespace) -> int:
+    from heygemd import jobs  # noqa: PLC0415
+
+    return jobs.cancel(_load(arguments), arguments.job)
+
+
+def _config_show(arguments: argparse.Namespace) -> int:
+    from heygemd import effective  # noqa: PLC0415
+
+    loaded, overrides = _load(arguments), arguments.overrides
+    return effective.show(loaded, arguments.config, overrides, as_json=arguments.json)
 
 
 def _models_list(arguments: argparse.Namespace) -> int:

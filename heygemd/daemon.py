@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -44,6 +44,14 @@ class Intake(Queue, Protocol):
 
     def jobs(self) -> list[Job]:
         """Accepted and not closed, in the order of their turn."""
+        ...
+
+    def cancel(self, job_id: str) -> None:
+        """Have the clips that are left fail as ``cancelled``."""
+        ...
+
+    def retry(self, job_id: str) -> bool:
+        """Open a closed job again, with the clips that failed."""
         ...
 
     def lost(self) -> tuple[str, ...]:
@@ -105,6 +113,7 @@ class Daemon:
     Attributes:
         wishes: looked at between turns and at every sign of progress.
         reload: reads the settings again.
+        requests: what people ask of jobs, (cancel or retry, job id).
         clock: monotonic seconds.
         n_failed: clips and jobs that failed in this life of the process.
     """
@@ -117,6 +126,7 @@ class Daemon:
     settle_s: float
     wishes: Wishes = field(default_factory=Wishes)
     reload: Callable[[Daemon], None] = lambda _: None
+    requests: Callable[[], Iterable[tuple[str, str]]] = tuple
     clock: Callable[[], float] = time.monotonic
     n_failed: int = 0
     _runs: dict[str, Generator[ClipResult]] = field(default_factory=dict)
@@ -177,10 +187,23 @@ class Daemon:
                 log.info("daemon.dumped", thread=thread, stack=stack)
 
     def _scan(self) -> None:
+        for wish, job_id in self.requests():
+            self._grant(wish, job_id)
         started_s = self.clock()
         for name in self.intake.ready(started_s):
             self._claim(name)
         self.pulse.metrics.scanned(self.clock() - started_s, self.pulse.wall())
+
+    def _grant(self, wish: str, job_id: str) -> None:
+        try:
+            if wish == "cancel":
+                self.intake.cancel(job_id)
+            else:
+                self.intake.retry(job_id)
+        except JobError as error:
+            log.warning("request.refused", wish=wish, job_id=job_id, message=str(error))
+        else:
+            log.info("request.granted", wish=wish, job_id=job_id)
 
     def _wait(self) -> None:
         """Until the bell rings, a signal came, or something is due."""

@@ -50,6 +50,10 @@ class Queue(Protocol):
         """Show why the clip failed."""
         ...
 
+    def cancelled(self, job: Job) -> bool:
+        """Somebody wants the clips that are left to fail as ``cancelled``."""
+        ...
+
     def results(self, job: Job) -> list[dict[str, Any]]:
         """The logs of the clips that are done or failed."""
         ...
@@ -114,7 +118,10 @@ def _run_clips(job: Job, heard: Heard, show: Show, shop: Workshop) -> Iterator[C
     for clip in shop.queue.pending(job):
         with bound_contextvars(job=job.name, clip=clip.name):
             try:
-                result = _run_clip(job, clip, heard, show, shop)
+                if shop.queue.cancelled(job):
+                    result = _give_up(job, clip, heard, shop)
+                else:
+                    result = _run_clip(job, clip, heard, show, shop)
             except TransientError:
                 shop.queue.forgive(job, clip)
                 raise
@@ -141,6 +148,13 @@ def _run_clip(job: Job, clip: Clip, heard: Heard, show: Show, shop: Workshop) ->
         (result,) = shop.executor.render([clip], prepare)
     finally:
         shop.pulse.clip_ended()
+    _record(job, result, heard.info, shop)
+    return result
+
+
+def _give_up(job: Job, clip: Clip, heard: Heard, shop: Workshop) -> ClipResult:
+    message = "the job was cancelled; heygemd jobs retry does what is left"
+    result = ClipResult(clip, "failed", "cancelled", message)
     _record(job, result, heard.info, shop)
     return result
 

@@ -40,6 +40,8 @@ Event = Literal[
     "model.half_refused",
     "model.loaded",
     "report.delayed",
+    "request.granted",
+    "request.refused",
     "settings.refused",
     "settings.reloaded",
     "share.lost",

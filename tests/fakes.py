@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from heygemd.errors import JobLayoutError
+from heygemd.errors import JobError, JobLayoutError
 from heygemd.records import Clip, ClipResult, Job, RenderOptions
 
 
@@ -45,6 +45,7 @@ class FakeQueue:
         self.logs = {}
         self.closed = {}
         self.forgiven = []
+        self.cancels = set()
         self.attempts = []
         self.window = FakeWindow()
 
@@ -56,6 +57,20 @@ class FakeQueue:
 
     def lost(self):
         return ()
+
+    def cancel(self, job_id):
+        self.cancels.add(job_id)
+
+    def cancelled(self, job):
+        return job.id in self.cancels
+
+    def retry(self, job_id):
+        if job_id not in self.closed:
+            raise JobError("not closed")
+        del self.closed[job_id]
+        logs = self.logs[job_id]
+        self.logs[job_id] = {key: log for key, log in logs.items() if log["outcome"] == "ok"}
+        return True
 
     def settling(self):
         return False

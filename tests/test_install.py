@@ -87,7 +87,8 @@ def test_the_settings_are_valid_and_name_folders_of_a_server(root):
     loaded = settings.load(root / "etc/heygemd/config.toml", env=False)
     assert loaded.folders.inbox == Path("/srv/heygem/inbox")
     assert loaded.folders.outbox == Path("/srv/heygem/outbox")
-    assert loaded.folders.work == Path("/var/lib/heygemd")
+    assert loaded.folders.work == Path("/var/lib/heygemd/work")
+    assert loaded.folders.models == Path("/opt/heygemd/models")
 
 
 @pytest.mark.parametrize(

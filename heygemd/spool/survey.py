@@ -68,3 +68,51 @@ def _job_state(fs: FsOps, folders: SpoolFolders, job_id: str) -> JobState:
         priority=int(manifest.get("priority", 0)),
         inputs_kept=not files.exists(fs, folder / "REMOVED"),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class ClipState:
+    """One clip of a job.
+
+    Attributes:
+        state: ``queued`` waits or is at work.
+        n_attempts: begun so far, without those that were forgiven.
+        code: why it failed, else empty.
+        message: likewise, in words.
+        output: name of its mp4 in the outbox, empty while there is none.
+    """
+
+    clip_id: str
+    name: str
+    state: Literal["queued", "done", "failed"]
+    n_attempts: int
+    code: str = ""
+    message: str = ""
+    output: str = ""
+
+
+def clip_states(fs: FsOps, folders: SpoolFolders, job_id: str) -> list[ClipState]:
+    """The clips of an accepted job, in its order; none while it is not accepted.
+
+    Raises:
+        OSError: the work folder does not answer.
+        SpoolError: a record is no JSON.
+    """
+    manifest = files.read_json(fs, folders.manifest(job_id)) or {}
+    attempts = files.entries(fs, folders.job(job_id) / "att")
+    found = []
+    for clip in manifest.get("clips", ()):
+        clip_id, name = str(clip["id"]), str(clip["name"])
+        n_attempts = sum(each.startswith(f"{clip_id}.") for each in attempts)
+        done = files.read_json(fs, folders.record("done", job_id, clip_id))
+        failed = files.read_json(fs, folders.record("fail", job_id, clip_id))
+        if done is not None:
+            intent = files.read_json(fs, folders.record("intent", job_id, clip_id)) or {}
+            output = f"{intent.get('stem', clip['stem'])}.mp4"
+            found.append(ClipState(clip_id, name, "done", n_attempts, output=output))
+        elif failed is not None:
+            code, message = str(failed.get("code", "")), str(failed.get("message", ""))
+            found.append(ClipState(clip_id, name, "failed", n_attempts, code, message))
+        else:
+            found.append(ClipState(clip_id, name, "queued", n_attempts))
+    return found
