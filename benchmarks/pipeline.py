@@ -2,7 +2,8 @@
 
 python benchmarks/pipeline.py [--clip VIDEO] [--voice AUDIO] [--seconds 12 120] [--model warp]
 
-Without a clip, a 1280x720 one is made from scikit-image's portrait. Prints a table, writes JSON.
+Without a clip, a 1280x720 one as long as the voice is made from scikit-image's portrait; a clip
+that is shorter than the voice runs forth and back. Prints a table, writes JSON.
 """
 
 from __future__ import annotations
@@ -101,7 +102,7 @@ def make_clip(folder: Path, seconds: float) -> Path:
     picture = folder / "portrait.png"
     canvas = cv2.copyMakeBorder(data.astronaut()[:, :, ::-1], 0, 0, 199, 199, cv2.BORDER_REFLECT)
     cv2.imwrite(str(picture), cv2.resize(canvas, (1456, 819), interpolation=cv2.INTER_CUBIC))
-    clip = folder / "portrait.mp4"
+    clip = folder / f"portrait-{seconds:g}.mp4"
     sway = "crop=1280:720:88+80*sin(t/2):49+40*sin(t/3)"
     subprocess.run(
         [FFMPEG, "-v", "error", "-loop", "1", "-framerate", "25", "-t", str(seconds), "-i", picture,
@@ -141,8 +142,8 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        clip = arguments.clip or make_clip(folder, 12.0)
         for seconds in arguments.seconds:
+            clip = arguments.clip or make_clip(folder, seconds)
             voice = make_voice(folder, arguments.voice, seconds)
             out = folder / f"out-{seconds:g}"
             ours = measure(

@@ -22,7 +22,7 @@ exit codes: 0 done, 1 some clips or jobs failed, 64 wrong usage, 69 something is
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the process's exit code."""
-    faulthandler.enable(sys.__stderr__ or 2)
+    faulthandler.enable(sys.__stderr__ or sys.stderr)
     parser = _parser()
     try:
         arguments = parser.parse_args(argv)

@@ -69,7 +69,7 @@ def run(out: Path) -> int:
     print("2. dropping two jobs into the inbox: one voice and the clips, each")
     for job, voice in VOICES.items():
         drop(job, voice, stock, settings.folders.inbox)
-    print("3. running heygemd until the inbox is done (its log: heygemd.log) ...\n")
+    print("3. running heygemd until the inbox is done ...\n")
     started_s = time.monotonic()
     code = assembly.once(settings)
     _tell(settings.folders.outbox, time.monotonic() - started_s)
@@ -158,7 +158,7 @@ def _tell(outbox: Path, took_s: float) -> None:
     n_frames = 0
     for path in sorted(outbox.glob("*/*.json")):
         log = json.loads(path.read_text())
-        if path.name == "job.json":
+        if "clip" not in log:  # job.json, progress.json
             continue
         n_frames += log["n_frames"]
         print(
@@ -167,3 +167,4 @@ def _tell(outbox: Path, took_s: float) -> None:
             f"face in {log['faces']['coverage']:.0%}"
         )
     print(f"\n{n_frames} frames in {took_s:.1f} s, loading included. Results: {outbox.resolve()}")
+    print("Open report.html in one of its folders with a browser.")

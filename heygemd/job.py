@@ -16,6 +16,7 @@ from heygemd.pulse import Pulse
 from heygemd.records import AudioInfo, Clip, ClipResult, Job, ModelFacts
 from heygemd.render import ClipTask, Heard
 from heygemd.report.documents import clip_log, job_log
+from heygemd.showing import Show, Window
 
 
 class Queue(Protocol):
@@ -57,6 +58,10 @@ class Queue(Protocol):
         """The logs of the clips that are done or failed."""
         ...
 
+    def showcase(self) -> Window:
+        """Where the job shows its report."""
+        ...
+
     def close_job(self, job: Job, log: Mapping[str, object]) -> Path:
         """Write job.json, archive the inputs."""
         ...
@@ -89,35 +94,54 @@ def run_job(job: Job, shop: Workshop) -> Generator[ClipResult]:
         except AudioError as error:
             _close_without_sound(job, shop, error)
             return
-    yield from _run_clips(job, heard, shop)
+        show = _open_show(job, heard.info, shop)
+    yield from _run_clips(job, heard, show, shop)
     with bound_contextvars(job=job.name), shop.pulse.patient():
-        document = job_log(job, heard.info, shop.facts, shop.queue.results(job))
+        document = show.document()
+        show.final(document)
         shop.queue.close_job(job, document)
         shop.pulse.metrics.job_ended(document["outcome"])
         log.info("job.closed", outcome=document["outcome"], message=document["message"])
 
 
-def _run_clips(job: Job, heard: Heard, shop: Workshop) -> Iterator[ClipResult]:
+def _open_show(job: Job, sound: AudioInfo | None, shop: Workshop) -> Show:
+    """The job's report, live from now on."""
+    return Show(
+        job,
+        shop.queue.showcase(),
+        document=lambda: job_log(job, sound, shop.facts, shop.queue.results(job)),
+        results=lambda: shop.queue.results(job),
+    )
+
+
+def _run_clips(job: Job, heard: Heard, show: Show, shop: Workshop) -> Iterator[ClipResult]:
     for clip in shop.queue.pending(job):
         with bound_contextvars(job=job.name, clip=clip.name):
             try:
                 if shop.queue.cancelled(job):
                     result = _give_up(job, clip, heard, shop)
                 else:
-                    result = _run_clip(job, clip, heard, shop)
+                    result = _run_clip(job, clip, heard, show, shop)
             except TransientError:
                 shop.queue.forgive(job, clip)
                 raise
+            show.ended(result)
         yield result
 
 
-def _run_clip(job: Job, clip: Clip, heard: Heard, shop: Workshop) -> ClipResult:
+def _run_clip(job: Job, clip: Clip, heard: Heard, show: Show, shop: Workshop) -> ClipResult:
+    count = show.follow(clip)
+
+    def progress(stage: str, n_done: int, n_frames: int) -> None:
+        shop.pulse.progress(stage, n_done, n_frames)
+        count(stage, n_done, n_frames)
+
     def prepare(clip: Clip) -> ClipTask:
         with shop.pulse.patient():
             staged = shop.queue.stage(job, clip)
             log.info("clip.attempted", sha256=staged.sha256)
             out = shop.queue.begin(job, staged)
-        return ClipTask(staged, heard, out, job.options, shop.pulse.progress, shop.stopped)
+        return ClipTask(staged, heard, out, job.options, progress, shop.stopped)
 
     shop.pulse.clip_begun(job, clip)
     try:
@@ -161,6 +185,7 @@ def _close_without_sound(job: Job, shop: Workshop, error: AudioError) -> None:
     for clip in shop.queue.pending(job):
         _record(job, ClipResult(clip, "failed", error.reason, str(error)), None, shop)
     document = job_log(job, None, shop.facts, shop.queue.results(job), error)
+    _open_show(job, None, shop).final(document)
     shop.queue.close_job(job, document)
     shop.pulse.metrics.job_ended("failed")
     log.warning("job.closed", outcome="failed", code=error.reason, message=str(error))

@@ -39,6 +39,7 @@ Event = Literal[
     "model.batch_halved",
     "model.half_refused",
     "model.loaded",
+    "report.delayed",
     "request.granted",
     "request.refused",
     "settings.refused",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +26,7 @@ from heygemd.prefetch import prefetch
 from heygemd.records import (
     AudioInfo,
     Clip,
+    ClipPictures,
     ClipResult,
     EncodeOptions,
     FaceTrack,
@@ -34,6 +35,7 @@ from heygemd.records import (
     RenderOptions,
     Waveform,
 )
+from heygemd.report.pictures import Sampler, waveform
 
 T = TypeVar("T")
 
@@ -64,15 +66,21 @@ class Heard:
 
     Attributes:
         path: the original file, which is what viewers will hear.
+        sound: what is in it, 16 kHz mono, not delayed.
         voice: what the lip model wants of it.
         quiet: no sample is louder than a whisper of noise.
     """
 
     path: Path
     info: AudioInfo
-    duration_s: Fraction
+    sound: Waveform
     voice: Voice
     quiet: bool
+
+    @property
+    def duration_s(self) -> Fraction:
+        """Exact length."""
+        return self.sound.duration_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +108,7 @@ def hear(path: Path, options: RenderOptions, lips: LipModel, studio: Studio) -> 
     info = probe.probe_audio(path, studio.limits)
     sound = audio.read_waveform(studio.tool, path, studio.limits)
     voice = lips.hear(_delayed(sound, options.sync_offset_ms))
-    return Heard(path, info, sound.duration_s, voice, quiet=audio.is_silent(sound))
+    return Heard(path, info, sound, voice, quiet=audio.is_silent(sound))
 
 
 def _delayed(sound: Waveform, offset_ms: float) -> Waveform:
@@ -136,10 +144,11 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         sound_s = min(sound_s, timeline.n_frames / timeline.fps)
     with clock.stage("study"):
         plan = models.lips.study(_Followed(reader, task), faces, task.heard.voice)
+    sampler = Sampler(timeline.n_frames, faces.boxes[timeline.source])
     with (
         clock.stage("render"),
         prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
-        prefetch(clock.timed("lips", _spoken(batches, plan, models.lips))) as spoken,
+        prefetch(clock.timed("lips", _spoken(batches, plan, models.lips, sampler))) as spoken,
     ):
         counted = _counted(spoken, "render", timeline.n_frames, task)
         encoded = encode.write_video(
@@ -161,7 +170,8 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             sound_s=sound_s,
             limits=studio.limits,
         )
-    return _result(task, reader, faces, encoded, clock)
+    result = _result(task, reader, faces, encoded, clock)
+    return replace(result, pictures=_pictures(task.heard.sound, result, sampler))
 
 
 def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int) -> FaceTrack:
@@ -174,12 +184,24 @@ def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int)
     return faces
 
 
-def _spoken(batches: Iterable[Frames], plan: Plan, lips: LipModel) -> Iterator[Frames]:
+def _spoken(
+    batches: Iterable[Frames], plan: Plan, lips: LipModel, sampler: Sampler
+) -> Iterator[Frames]:
     start = 0
     for frames in batches:
         span = range(start, start + len(frames))
-        yield paste.lay(frames, lips.speak(frames, plan, span))
+        laid = paste.lay(frames, lips.speak(frames, plan, span))
+        sampler.see(start, frames, laid)
+        yield laid
         start = span.stop
+
+
+def _pictures(sound: Waveform, result: ClipResult, sampler: Sampler) -> ClipPictures:
+    """What the report shows of the clip."""
+    n_samples = round(result.duration_s * sound.rate_hz)
+    heard = Waveform(sound.samples[:n_samples], sound.rate_hz)
+    wave = waveform(heard, n_frames=result.n_frames, gaps=result.gaps, chosen=sampler.chosen)
+    return ClipPictures(sampler.sheet(), sampler.poster(), wave)
 
 
 def _counted(

@@ -31,6 +31,9 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "Accessibility"):
             self.send(f"{domain}.enable")
+        # Time passes when a test says so: tick() is what the page wanted done again and again.
+        later = "window.setInterval = (again) => { window.tick = again; };"
+        self.send("Page.addScriptToEvaluateOnNewDocument", source=later)
 
     def send(self, method, **params):
         self._n_sent += 1
@@ -112,6 +115,7 @@ def browser(folder):
     """A browser with an empty profile under ``folder``."""
     commands_in, commands_out = map(_high, os.pipe())
     events_in, events_out = map(_high, os.pipe())
+    # Chromium looks for its pipes at 3 and 4.
     plumbed = f'exec "$@" 3</dev/fd/{commands_in} 4>/dev/fd/{events_out}'
     with (folder / "stderr").open("wb") as said:
         process = subprocess.Popen(

@@ -18,6 +18,23 @@ def make_job(name="lesson", n_clips=2, priority=0, folder=Path("/nowhere")):
                priority=priority)  # fmt: skip
 
 
+class FakeWindow:
+    """The showcase's contract in memory."""
+
+    def __init__(self):
+        self.shown = {}
+        self.pictures = {}
+
+    def show(self, job, name, content):
+        self.shown.setdefault(name, []).append(content)
+
+    def keep(self, job, clip, pictures):
+        self.pictures[clip.id] = dict(pictures)
+
+    def kept(self, job, clip):
+        return self.pictures.get(clip.id, {})
+
+
 class FakeQueue:
     """The spool's contract in memory: see ``daemon.Intake``."""
 
@@ -30,6 +47,7 @@ class FakeQueue:
         self.forgiven = []
         self.cancels = set()
         self.attempts = []
+        self.window = FakeWindow()
 
     def ready(self, now_s):
         return sorted(self.inbox)
@@ -86,7 +104,10 @@ class FakeQueue:
 
     def publish(self, job, clip, log):
         assert clip.id not in self.logs[job.id], "published twice"
-        self.logs[job.id][clip.id] = {**log, "output": {"name": clip.stem + ".mp4"}}
+        self.logs[job.id][clip.id] = {
+            **log,
+            "output": {"name": clip.stem + ".mp4", "size_bytes": 1, "sha256": "ef" * 32},
+        }
         return Path(clip.stem + ".mp4")
 
     def fail(self, job, clip, log):
@@ -95,6 +116,9 @@ class FakeQueue:
 
     def results(self, job):
         return [self.logs[job.id][clip.id] for clip in job.clips if clip.id in self.logs[job.id]]
+
+    def showcase(self):
+        return self.window
 
     def close_job(self, job, log):
         assert not self.pending(job), "closed with clips left"

@@ -18,7 +18,7 @@ def make(path, *args):
 def film(path, *args, size="160x120", rate="25", n_frames=50, codec=X264):
     """A test picture with a running clock; every frame differs from all others."""
     source = f"testsrc2=size={size}:rate={rate}"
-    return make(path, "-f", "lavfi", "-i", source, "-frames:v", n_frames, *args, *codec)
+    return make(path, "-f", "lavfi", "-i", source, *args, "-frames:v", n_frames, *codec)
 
 
 def tone(path, *args, seconds=1.0, rate_hz=44100):

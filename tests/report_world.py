@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import cv2
@@ -119,6 +120,7 @@ def face_box(width=640, height=360):
     return np.array([x - 0.78 * r, y - r, x + 0.78 * r, y + r], np.float32)
 
 
+@cache
 def pictures(gaps=()):
     times_s = np.arange(12 * 16000) / 16000
     loudness = np.abs(np.sin(times_s * 2.1)) * np.abs(np.sin(times_s * 9.3))

@@ -76,6 +76,20 @@ def test_a_face_that_comes_between_two_searches_is_seen_from_its_first_frame(mes
     assert n_faces == [0] * 3 + [1] * 10 + [0] * 3
 
 
+def test_points_do_not_jump_where_one_call_ends_and_the_next_begins(mesh):
+    still = np.repeat(picture(640, 480, centre=(300, 200), face_px=120)[None], 24, axis=0)
+    watched = watch([still], mesh)
+    points = np.stack([sighting.points[0] for sighting in watched.sightings])
+    assert np.abs(points - points[5])[..., :2].max() < 0.6  # of a face 120 px wide
+
+
+def test_a_face_that_leaves_over_the_border_is_let_go(mesh):
+    frames = clip(16, centre=(60, 120), step=(-16, 0), face_px=90)
+    n_faces = [len(sighting.boxes) for sighting in mesh.detect(frames)]
+    assert n_faces[0] == 1
+    assert n_faces[8:] == [0] * 8
+
+
 def test_a_frame_of_one_pixel_is_no_trouble(mesh):
     assert len(mesh.detect(np.zeros((1, 1, 1, 3), np.uint8))[0].boxes) == 0
 

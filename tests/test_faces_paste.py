@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heygemd.faces.paste import lay
@@ -41,6 +41,7 @@ def alpha_in_frame(patch, height_px, width_px):
     return full
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(patches, st.integers(0, 2**32 - 1))
 def test_nothing_changes_where_alpha_is_zero_or_no_patch_lies(patch, seed):
     frames = noise(seed, 1, 12, 16, 3)
@@ -48,6 +49,7 @@ def test_nothing_changes_where_alpha_is_zero_or_no_patch_lies(patch, seed):
     assert (lay(frames, [patch])[0][untouched] == frames[0][untouched]).all()
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(patches, st.integers(0, 2**32 - 1))
 def test_every_pixel_is_the_rounded_mixture_clipped_to_the_frame(patch, seed):
     frames = noise(seed, 1, 12, 16, 3)
@@ -61,6 +63,7 @@ def test_every_pixel_is_the_rounded_mixture_clipped_to_the_frame(patch, seed):
         assert np.abs(laid[y, x] - wanted).max() <= 0.5 + 1e-3
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.integers(0, 255), st.integers(0, 255))
 def test_alpha_one_gives_the_patch_and_alpha_zero_the_frame_for_every_pair_of_values(own, new):
     pixels = np.full((4, 4, 3), new, dtype=np.uint8)

@@ -57,7 +57,7 @@ def suppress_slowly(boxes, scores):
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_decoding_equals_the_anchor_by_anchor_loop(seed):
     boxes, scores = s3fd.decode(heads(seed))
     slow = decode_slowly(heads(seed))
@@ -66,7 +66,7 @@ def test_decoding_equals_the_anchor_by_anchor_loop(seed):
 
 
 @given(st.integers(0, 10**6))
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_suppression_equals_the_pair_by_pair_loop(seed):
     boxes, scores = s3fd.decode(heads(seed))
     assert s3fd.suppress(boxes, scores).tolist() == suppress_slowly(boxes, scores)

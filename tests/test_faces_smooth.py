@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heygemd.faces.smooth import fill_gaps, runs, smooth
@@ -12,6 +12,7 @@ def column(*values):
     return np.array(values, dtype=np.float32)[:, None]
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(st.booleans(), max_size=30))
 def test_runs_cover_exactly_the_true_rows(present):
     covered = [
@@ -33,6 +34,7 @@ def test_gaps_at_the_ends_stay():
     assert np.isnan(filled[[0, 2]]).all()
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.integers(0, 2), st.lists(st.floats(-3, 3), min_size=3, max_size=3), st.integers(9, 30))
 def test_polynomials_up_to_the_order_pass_unchanged_ends_included(order, factors, n_rows):
     t = np.arange(n_rows) / 10

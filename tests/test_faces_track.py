@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heygemd.errors import NoFaceError
@@ -137,6 +137,7 @@ def test_noise_of_the_boxes_is_more_than_halved():
     assert (track(frames).boxes - box(200)).std() < 0.52
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(
     st.lists(
         st.lists(st.tuples(st.integers(0, 600), st.integers(5, 200)), max_size=3), max_size=25

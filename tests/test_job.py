@@ -2,12 +2,13 @@
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from fakes import FakeExecutor, FakeQueue, make_job
 
 from heygemd.errors import AudioError, TransientError
 from heygemd.job import Workshop, run_job
-from heygemd.records import AudioInfo, ClipResult, ModelFacts
+from heygemd.records import AudioInfo, ClipResult, ModelFacts, Waveform
 from heygemd.render import Heard
 
 FACTS = ModelFacts("passthrough", "", "cpu", "none")
@@ -25,7 +26,8 @@ class Ears:
         self.heard.append(job.name)
         if self.error:
             raise self.error
-        return Heard(job.audio, SOUND, SOUND.duration_s, None, quiet=False)
+        sound = Waveform(np.zeros(48000, np.float32), 16000)
+        return Heard(job.audio, SOUND, sound, None, quiet=False)
 
 
 def shop(queue, executor=None, ears=None):

@@ -31,7 +31,7 @@ def test_large_untagged_frames_are_bt709(size):
 
 
 def test_tags_are_kept():
-    tags = {"primaries": "bt470bg", "transfer": "gamma28", "matrix": "bt470bg", "range": "tv"}
+    tags = {"primaries": "bt470bg", "transfer": "bt470bg", "matrix": "bt470bg", "range": "tv"}
 
     assert source_colour(info(**tags)) == Colour(**tags)
 
@@ -53,6 +53,10 @@ def test_hdr_comes_out_as_bt709(transfer):
 
     assert is_hdr(hdr.colour)
     assert output_colour(hdr) == BT709
+
+
+def test_hdr_without_a_matrix_is_taken_as_bt2020():
+    assert source_colour(info(transfer="smpte2084")).matrix == "bt2020nc"
 
 
 def test_wide_gamut_that_is_not_hdr_keeps_its_matrix():

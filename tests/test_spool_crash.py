@@ -93,7 +93,7 @@ def test_an_undisturbed_run_is_whole_and_a_second_one_changes_nothing(world):
     assert tree(folders.inbox.parent) == before
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(7200 if FULL else 600)
 @pytest.mark.parametrize("part", range(8))
 def test_a_kill_before_any_change_loses_nothing_and_repeats_nothing(world, part):
     stride = 8 if FULL else 24
@@ -101,16 +101,16 @@ def test_a_kill_before_any_change_loses_nothing_and_repeats_nothing(world, part)
         assert crash(world(), [n], max_attempts=2) == []
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(7200 if FULL else 600)
 @pytest.mark.parametrize("part", range(4))
 def test_a_second_kill_in_recovery_changes_nothing_of_that(world, part):
-    first_stride, second_stride = (12, 3) if FULL else (68, 17)
+    first_stride, second_stride = (12, 3) if FULL else (92, 23)
     for first in range(1 + part * 3, n_changes(world) + 1, first_stride):
         for second in range(1 + part, n_changes(world) + 1, second_stride):
             assert crash(world(), [first, second], max_attempts=3) == []
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(7200 if FULL else 600)
 def test_recovering_twice_leaves_the_same_tree_as_recovering_once(world):
     for n in range(1, n_changes(world) + 1, 1 if FULL else 9):
         folders = world()
@@ -148,7 +148,7 @@ def power_wrongs(recorder, root, stride, offset=0):
         yield from (f"{what}: {wrong}" for wrong in found)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(7200 if FULL else 900)
 @pytest.mark.parametrize("part", range(4))
 def test_a_power_cut_anywhere_loses_nothing_and_repeats_nothing(world, memory_path, part):
     recorder = recorded_run(world())
@@ -294,7 +294,7 @@ def process_run(folders, n):
     return subprocess.run(command, cwd=here.parent, check=False, timeout=60).returncode
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(7200 if FULL else 600)
 def test_a_process_that_is_really_killed_leaves_a_spool_that_another_one_finishes(world):
     last = n_changes(world)
     for n in range(11, last, 7 if FULL else last // 3):

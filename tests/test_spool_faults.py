@@ -46,7 +46,7 @@ def wrongs_with(world, make_fs, stride=1, offset=0):
     return wrongs
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(7200 if FULL else 300)
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE])
 def test_any_change_may_fail_once(world, code):
     stride = 1 if FULL else 5
@@ -55,14 +55,14 @@ def test_any_change_may_fail_once(world, code):
     assert wrongs_with(world, lambda n: FailNth(n, code), stride, offset) == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(7200 if FULL else 300)
 def test_any_change_may_fail_three_times_in_a_row(world):
     stride = 1 if FULL else 9
 
     assert wrongs_with(world, lambda n: FailNth(n, errno.ENOSPC, times=3), stride) == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(7200 if FULL else 300)
 @pytest.mark.parametrize("ops", [("names",), ("open_file", "open_folder"), ("read",), ("lstat",)])
 def test_any_look_may_find_a_stale_share(world, ops):
     stride = 1 if FULL else 17
@@ -70,7 +70,7 @@ def test_any_look_may_find_a_stale_share(world, ops):
     assert wrongs_with(world, lambda n: FailNth(n, errno.ESTALE, ops=ops), stride) == []
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(7200 if FULL else 300)
 @pytest.mark.parametrize(
     ("op", "code"),
     [

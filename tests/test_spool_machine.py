@@ -7,6 +7,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -206,9 +207,9 @@ class SpoolMachine(RuleBasedStateMachine):
         shutil.rmtree(self.root)
 
 
-TestSpoolMachine = SpoolMachine.TestCase
+TestSpoolMachine = pytest.mark.timeout(3000 if FULL else 120)(SpoolMachine.TestCase)
 TestSpoolMachine.settings = settings(
-    max_examples=1000 if FULL else 40,
+    max_examples=300 if FULL else 40,
     stateful_step_count=40 if FULL else 12,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -101,6 +101,17 @@ def test_a_folder_with_two_sounds_is_put_aside_whole_and_the_outbox_says_why(fol
     assert list(folders.claims.iterdir()) == []
 
 
+def test_a_folder_without_videos_is_put_aside(folders):
+    drop(folders, clips=())
+    spool = opened(folders)
+    assert spool.ready(0.0) == ["talk"]
+
+    with pytest.raises(JobLayoutError, match="no video beside voice"):
+        spool.claim("talk")
+
+    assert len(list(folders.rejected.iterdir())) == 1
+
+
 def test_a_wrong_job_toml_rejects_the_folder(folders):
     drop(folders, **{"job.toml": "fase = 'left'\n"})
     spool = opened(folders)

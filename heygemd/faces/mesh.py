@@ -53,11 +53,10 @@ class FaceMesh:
         with self._borrow() as mesh:
             seen: list[list[Points]] = [[] for _ in frames]
             for at in _search_at(len(frames)):
-                for found in search(mesh, frames[at]):
-                    if not _known(found, seen[at]):
-                        seen[at].append(found)
-                        _follow(mesh, frames, seen, range(at + 1, len(frames)))
-                        _follow(mesh, frames, seen, range(at - 1, -1, -1))
+                for found in search(mesh, frames[at], seen[at]):
+                    seen[at].append(found)
+                    _follow(mesh, frames, seen, range(at + 1, len(frames)))
+                    _follow(mesh, frames, seen, range(at - 1, -1, -1))
         return [_sighting(faces) for faces in seen]
 
     def close(self) -> None:
@@ -81,18 +80,27 @@ class FaceMesh:
             self._idle.put(mesh)
 
 
-def search(mesh: landmarker.Landmarker, frame: NDArray[np.uint8]) -> list[Points]:
-    """Every face in a frame, each looked at twice: the whole frame, then a crop around it."""
+def search(
+    mesh: landmarker.Landmarker, frame: NDArray[np.uint8], known: list[Points]
+) -> list[Points]:
+    """Every face in a frame besides the ``known`` ones, (478, 3) px each.
+
+    A face is found in the whole frame, or in tiles where none is; then looked at twice in a crop,
+    so that its points are as good and as steady as those of a face that is followed.
+    """
     height_px, width_px = frame.shape[:2]
     found = _look(mesh, frame, (0, 0, width_px, height_px), SEARCH_PX)
     for share in TILE_SHARES:  # its short-range detector overlooks what is small in the frame
-        if not len(found):
+        if not len(found) and not known:
             windows = tiles(width_px, height_px, share)
             found = np.concatenate([_look(mesh, frame, tile, SEARCH_PX) for tile in windows])
     faces: list[Points] = []
     for rough in found:
-        face = trace(mesh, frame, rough)
-        if face is not None and not _known(face, faces):
+        if _known(rough, known + faces):
+            continue
+        close = trace(mesh, frame, rough)
+        face = None if close is None else trace(mesh, frame, close)
+        if face is not None and not _known(face, known + faces):
             faces.append(face)
     return faces
 
@@ -119,7 +127,7 @@ def trace(mesh: landmarker.Landmarker, frame: NDArray[np.uint8], last: Points) -
     box = bounds(last)
     middle, half = (box[:2] + box[2:]) / 2, CROP_TIMES * float((box[2:] - box[:2]).max()) / 2
     left, top = np.maximum(np.floor(middle - half), 0).astype(int).tolist()
-    right, bottom = np.ceil(middle + half).astype(int).tolist()
+    right, bottom = np.maximum(np.ceil(middle + half), 0).astype(int).tolist()
     near = _look(mesh, frame, (left, top, right, bottom), CROP_PX)
     if not len(near):
         return None

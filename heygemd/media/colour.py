@@ -6,13 +6,13 @@ from dataclasses import replace
 
 from heygemd.records import Colour, VideoInfo
 
-# ITU-T H.273 code points by ffmpeg's names.
+# ITU-T H.273 code points by the names of ffmpeg's filters.
 PRIMARIES = {
     1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film", 9: "bt2020",
     10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "jedec-p22",
 }  # fmt: skip
 TRANSFERS = {
-    1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear",
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "linear",
     11: "iec61966-2-4", 13: "iec61966-2-1", 14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084",
     17: "smpte428", 18: "arib-std-b67",
 }  # fmt: skip
@@ -26,6 +26,7 @@ HDR_TRANSFERS = ("smpte2084", "arib-std-b67")  # PQ and HLG
 SWSCALE_MATRICES = ("bt709", "fcc", "bt470bg", "smpte170m", "smpte240m", "bt2020nc")
 SD_LONG_PX, SD_SHORT_PX = 1024, 576  # untagged frames up to this size are taken as BT.601
 BT709 = Colour(primaries="bt709", transfer="bt709", matrix="bt709", range="tv")
+BT2020 = Colour(primaries="bt2020", transfer="bt2020-10", matrix="bt2020nc", range="tv")
 BT601 = Colour(primaries="smpte170m", transfer="smpte170m", matrix="smpte170m", range="tv")
 
 
@@ -49,6 +50,7 @@ def source_colour(info: VideoInfo) -> Colour:
     tags = info.colour
     long_px, short_px = sorted((info.width_px, info.height_px), reverse=True)
     default = BT601 if long_px <= SD_LONG_PX and short_px <= SD_SHORT_PX else BT709
+    default = BT2020 if is_hdr(tags) else default
     full_range = info.pixel_format.startswith("yuvj")
     return Colour(
         primaries=tags.primaries or default.primaries,

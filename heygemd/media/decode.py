@@ -19,7 +19,7 @@ from heygemd.media.limits import Limits
 from heygemd.media.tool import Caps, Child, Ffmpeg, command, running
 from heygemd.records import Frames, Timeline, VideoInfo
 
-REVERSE_BYTES = 160 << 20  # decoded frames that ffmpeg holds while it turns a stretch around
+REVERSE_BYTES = 160 << 20  # 115 frames of 720p, 51 of 1080p
 REVERSE_LEAST = 8  # frames in such a stretch, however large they are
 JOIN_FRAMES = 64  # decoding this many unwanted frames costs less than another ffmpeg
 LEAST_SHARE = 0.9  # of the frames probed that must decode: a stream may begin amid a group
@@ -69,6 +69,7 @@ class VideoReader:
         path: the clip, under a neutral name.
         info: of ``probe``.
         limits: of memory and patience.
+        reverse_bytes: decoded frames that ffmpeg may hold while it turns a stretch around.
 
     Attributes:
         info: as given.
@@ -77,7 +78,13 @@ class VideoReader:
     """
 
     def __init__(
-        self, tool: Ffmpeg, path: Path, info: VideoInfo, limits: Limits | None = None
+        self,
+        tool: Ffmpeg,
+        path: Path,
+        info: VideoInfo,
+        limits: Limits | None = None,
+        *,
+        reverse_bytes: int = REVERSE_BYTES,
     ) -> None:
         self.info = info
         self.timeline = Timeline(source=np.empty(0, np.int64), fps=info.fps)
@@ -85,6 +92,7 @@ class VideoReader:
         self._tool = tool
         self._path = path
         self._limits = limits or Limits()
+        self._reverse_bytes = reverse_bytes
         self._prints: list[int] = []
         self._seeks = not info.still
         self._spare: list[NDArray[np.uint8]] = []
@@ -168,7 +176,7 @@ class VideoReader:
     def _n_reverse(self) -> int:
         info = self.info
         frame_bytes = info.width_px * info.height_px * bytes_per_pixel(info.pixel_format)
-        return max(REVERSE_LEAST, int(REVERSE_BYTES / frame_bytes))
+        return max(REVERSE_LEAST, int(self._reverse_bytes / frame_bytes))
 
     @contextmanager
     def _opened(self, stretch: Stretch) -> Iterator[Fill]:

@@ -16,6 +16,8 @@ from heygemd.records import VideoInfo
 
 PREROLL_S = Fraction(1, 4)  # before the first frame wanted: more than a frame is reordered by
 LONG_PREROLL_S = Fraction(1)  # where filters look at a frame's neighbours, too
+STREAM_PREROLL_S = Fraction(3)  # where no index says which frame is a key frame
+STREAMS = ("mpegts", "mpeg", "mpegvideo")
 MAX_DECODE_THREADS = 8  # each holds frames of its own
 PEAK_NITS = 100  # what tone mapping takes as diffuse white
 # Without these two swscale rounds towards black and shares chroma between pixels.
@@ -52,8 +54,7 @@ def decode_args(  # noqa: PLR0913 - each is one fact of the same command
         "noautorotate": None,  # turned below, as probed, so that size and pixels agree
         "reinit_filter": 0,  # a size that changes midway is scaled, not started over
     }
-    preroll_s = LONG_PREROLL_S if info.interlaced or info.variable_rate else PREROLL_S
-    seek_s = info.start_s + first / info.fps - preroll_s
+    seek_s = info.start_s + first / info.fps - _preroll_s(info)
     begin = "PTS-STARTPTS"
     if seeks and seek_s > info.start_s:
         options |= {"copyts": None, "noaccurate_seek": None, "seek_timestamp": 1}
@@ -81,6 +82,12 @@ def bytes_per_pixel(pixel_format: str) -> float:
     if "420" in pixel_format or pixel_format.startswith(("nv12", "nv21", "p01")):
         return 1.5 * deep
     return (2 if "422" in pixel_format else 4) * deep
+
+
+def _preroll_s(info: VideoInfo) -> Fraction:
+    if info.container in STREAMS:
+        return STREAM_PREROLL_S
+    return LONG_PREROLL_S if info.interlaced or info.variable_rate else PREROLL_S
 
 
 def _at_constant_rate(stream: Any, info: VideoInfo, begin: str) -> Any:  # noqa: ANN401

@@ -38,24 +38,23 @@ def card(clip: ClipLog, pictures: ClipPictures) -> str:
     )
 
 
-def notice(message: catalogue.Message, values: Mapping[str, object], state: str) -> str:
-    """A box that says what happened and what to do, up to its closing tag."""
-    what = both(text(message.say("en", values)), text(message.say("zh", values)))
-    advice = both(text(message.advise("en")), text(message.advise("zh")))
-    return (
-        f'<div class="notice {state}"><p class="what">{icon(state)}<span>{what}</span></p>'
-        f"<p>{advice}</p></div>"
-    )
-
-
 def trouble(code: str, detail: str) -> str:
     """The box of an error: what happened, what to do, and what was found in its own words."""
-    box = notice(catalogue.error(code), {}, "failed")
+    entry = catalogue.error(code)
     found = (
         f'<p class="found">{say("details")}: <span lang="en" dir="auto">{text(detail)}</span> '
         f"<code>[{text(code)}]</code></p>"
     )
-    return box.removesuffix("</div>") + found + "</div>"
+    return _box("failed", entry.say("en"), entry.say("zh"), _advice(entry) + found)
+
+
+def _advice(entry: catalogue.Message) -> str:
+    return f"<p>{both(text(entry.advise('en')), text(entry.advise('zh')))}</p>"
+
+
+def _box(state: str, en: str, zh: str, more: str) -> str:
+    what = f"<span>{both(text(en), text(zh))}</span>"
+    return f'<div class="notice {state}"><p class="what">{icon(state)}{what}</p>{more}</div>'
 
 
 def _notices(clip: ClipLog) -> Iterator[str]:
@@ -63,17 +62,10 @@ def _notices(clip: ClipLog) -> Iterator[str]:
         yield trouble(clip["code"], clip["message"])
     for warning in clip.get("warnings", ()):
         if warning["code"] in catalogue.codes("warning"):
-            yield notice(catalogue.warning(warning["code"]), warning.get("values", {}), "warn")
+            entry, values = catalogue.warning(warning["code"]), warning["values"]
+            yield _box("warn", entry.say("en", values), entry.say("zh", values), _advice(entry))
         else:  # a log of another version: it says what it says
-            plain = catalogue.Message(warning["message"], "", warning["message"], "")
-            yield notice(plain, _Verbatim(), "warn")
-
-
-class _Verbatim(dict[str, str]):
-    """Leaves braces of a foreign sentence as they are."""
-
-    def __missing__(self, key: str) -> str:
-        return "{" + key + "}"
+            yield _box("warn", warning["message"], warning["message"], "")
 
 
 def _body(clip: ClipLog, pictures: ClipPictures) -> str:

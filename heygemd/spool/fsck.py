@@ -29,7 +29,7 @@ Severity = Literal["error", "note"]
 
 _WORK = {"instance.lock", "spool.json", "jobs", "requests", "trash"}
 _MARKS = {"CLOSED", "REJECTED", "LOST", "CANCEL", "REMOVED", "REOPEN"}
-_JOB = {"job.json", "outdir", *_MARKS, *RECORD_FOLDERS}
+_JOB = {"job.json", "outdir", "pictures", *_MARKS, *RECORD_FOLDERS}
 _INBOX = {"SHARE_ID", "claims", "archive", "rejected", "spools"}
 
 

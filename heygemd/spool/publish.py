@@ -258,3 +258,16 @@ def tell_success(site: Site, job: Job, clip: Clip) -> None:
     intent = files.read_json(site.fs, site.folders.record("intent", job.id, clip.id)) or {}
     sidecar = outdir.ensure(site, job) / f"{intent['stem']}.json"
     outdir.put_visible(site, job.id, sidecar, _sidecar(job, clip, intent))
+
+
+def ended_logs(site: Site, job: Job) -> list[dict[str, Any]]:
+    """The logs of a job's clips that have ended, in the clips' order."""
+    found = []
+    for clip in job.clips:
+        done = files.read_json(site.fs, site.folders.record("done", job.id, clip.id))
+        log = (done or {}).get("log") or files.read_json(
+            site.fs, site.folders.record("fail", job.id, clip.id)
+        )
+        if log is not None:
+            found.append(log)
+    return found

@@ -31,6 +31,7 @@ from heygemd.spool.notices import Notices
 from heygemd.spool.recover import Recovered
 from heygemd.spool.retention import Retention, Swept
 from heygemd.spool.session import Session
+from heygemd.spool.showcase import Showcase
 from heygemd.spool.site import Site
 from heygemd.spool.stage import Stager
 
@@ -108,6 +109,10 @@ class Spool:
     def lost(self) -> tuple[str, ...]:
         """Sides that are not there now: ``inbox``, ``outbox``; nothing is done on them."""
         return self._session.lost()
+
+    def showcase(self) -> Showcase:
+        """Where jobs show their reports."""
+        return Showcase(self._site)
 
     @property
     def _site(self) -> Site:
@@ -334,15 +339,7 @@ class Spool:
     @weighed("read results")
     def results(self, job: Job) -> list[dict[str, Any]]:
         """The logs of the clips that have ended, in the clips' order."""
-        found = []
-        for clip in job.clips:
-            done = files.read_json(self._fs, self._folders.record("done", job.id, clip.id))
-            log = (done or {}).get("log") or files.read_json(
-                self._fs, self._folders.record("fail", job.id, clip.id)
-            )
-            if log is not None:
-                found.append(log)
-        return found
+        return publish.ended_logs(self._site, job)
 
     @weighed("close a job")
     def close_job(self, job: Job, log: Mapping[str, object]) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from heygemd.lips.base import ClipReader
 from heygemd.lips.warp import mesh as meshes
 from heygemd.lips.warp.geometry import Floats
-from heygemd.lips.warp.landmarks import LOWER_SECOND, UPPER_SECOND
+from heygemd.lips.warp.landmarks import (
+    LOWER_INNER,
+    LOWER_SECOND,
+    THIRD,
+    UPPER_INNER,
+    UPPER_SECOND,
+)
 from heygemd.lips.warp.mesh import Mesh
 
 Picture = NDArray[np.uint8]
@@ -22,7 +28,11 @@ MARGIN = 0.08  # IOD around the triangles of the mouth, for cubic interpolation 
 MAX_BYTES = 100 * 2**20
 MAX_KEYS = 300
 DARK = 0.55  # of the lips' own brightness; deeper than the shade of a closed lip line
-_TEXTURE_QUANTILE = 0.8  # of local texture: skin and lips, whatever the dark inside does
+# A 3x3 sharpening by 0.1 raised Laplacian energy by 1.3 on four clips; cubic resampling took 0.06.
+ENERGY_PER_AMOUNT = 2.9
+RESAMPLING_LOSS = 0.02
+MAX_SHARPENING = 0.2
+_TEXTURE_QUANTILE = 0.8  # of local texture; half of all skin is smooth
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +48,7 @@ class Key:
         leak: IOD, widest gap between the lips, by landmarks or by the dark seen there.
         facing: (3,) unit vector out of the face.
         texture: logarithm of how much fine detail it has.
+        inside: (n,) grey 0..255 at fixed places between the lips, row by row from the upper one.
     """
 
     frame: int
@@ -48,6 +59,7 @@ class Key:
     leak: float
     facing: Floats
     texture: float
+    inside: Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +120,8 @@ def cut_keys(clip: ClipReader, frames: Iterable[int], faces: Faces, mesh: Mesh) 
                 aperture=float(faces.aperture[number]),
                 leak=max(float(faces.leak[number]), dark_gap(pixels, points, iod_px)),
                 facing=faces.facing[number],
-                texture=texture(pixels),
+                texture=texture(pixels, points),
+                inside=inside(pixels, points),
             )
         )
     return found
@@ -134,15 +147,41 @@ def dark_gap(pixels: Picture, points: Floats, iod_px: float) -> float:
     )
     dark = seen < DARK * np.minimum(flesh, np.median(flesh))
     height = dark.mean(axis=0) * np.linalg.norm(low - up, axis=1) / iod_px
-    return float(np.median(height[1:-1]))
+    return float(np.sort(height)[-3])  # a gap is wide; one dark column is a corner or a mole
 
 
-def texture(pixels: Picture) -> float:
-    """Logarithm of the energy of fine detail where there is much of it."""
+def inside(pixels: Picture, points: Floats) -> Floats:
+    """(54,) grey of 6 rows of 9 places from the upper inner lip to the lower one."""
+    up, low = points[list(UPPER_INNER[1:-1])], points[list(LOWER_INNER[1:-1])]
+    way = np.linspace(0.1, 0.9, 6, dtype=np.float32)[:, None, None]
+    spots = up * (1.0 - way) + low * way
+    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
+    seen = cv2.remap(grey, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR)
+    return np.asarray(seen, np.float32).ravel()
+
+
+def texture(pixels: Picture, points: Floats) -> float:
+    """Logarithm of the energy of fine detail of skin and lips, whatever the inside shows."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
     detail = cv2.Laplacian(grey, cv2.CV_32F)
     energy = cv2.boxFilter(detail * detail, -1, (9, 9))
-    return float(np.log1p(np.quantile(energy, _TEXTURE_QUANTILE)))
+    outside = np.ones(grey.shape, np.uint8)
+    cv2.fillPoly(outside, [np.round(points[list(THIRD)]).astype(np.int32)], 0)
+    return float(np.log1p(np.quantile(energy[outside > 0], _TEXTURE_QUANTILE)))
+
+
+def evened(keys: list[Key]) -> list[Key]:
+    """The same mouths, those of less detail than most sharpened towards it, within reason."""
+    usual = float(np.quantile([key.texture for key in keys], 0.6))
+    return [replace(key, pixels=_sharpen(key.pixels, usual - key.texture)) for key in keys]
+
+
+def _sharpen(pixels: Picture, lacking: float) -> Picture:
+    """Raise the energy of fine detail by a logarithm, and by what resampling will take."""
+    amount = float(np.clip((np.exp(lacking / 2.0) - 1.0) / ENERGY_PER_AMOUNT, 0.0, MAX_SHARPENING))
+    amount += RESAMPLING_LOSS
+    kernel = np.array([[0, -amount, 0], [-amount, 1 + 4 * amount, -amount], [0, -amount, 0]])
+    return np.asarray(cv2.filter2D(pixels, -1, kernel.astype(np.float32)), np.uint8)
 
 
 def blur(keys: list[Key]) -> Floats:

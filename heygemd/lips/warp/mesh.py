@@ -14,7 +14,7 @@ from heygemd.lips.warp.landmarks import CORNERS, GAPS, LOWER_INNER, NOSE_BASE, N
 from heygemd.lips.warp.landmarks import UPPER_INNER as UPPER
 
 N_FACE = 468  # the mesh without the irises
-ANCHOR_REACH = 1.45  # anchors stand this much further from the nose than the face's outline
+ANCHOR_REACH = 1.22  # anchors stand this much further from the nose than the face's outline
 TEETH_UPPER = 0.10  # IOD; what hangs from the upper lip's edge moves with it, unstretched
 TEETH_LOWER = 0.06  # IOD; likewise above the lower lip's edge
 _NOSE = (1, 2, 4, 5, 19, 94, 97, 98, 326, 327)  # the wings of the nose never move
@@ -191,9 +191,10 @@ def triangle_ids(points: Floats, triangles: Triangles, grid: Grid) -> NDArray[np
     ids = np.zeros(grid.shape, np.int32)
     placed = grid.to_cells(points)[triangles]
     sound = np.flatnonzero(_altitude(points[triangles]) > _MIN_ALTITUDE_PX)
-    fixed = np.round(placed * (1 << _SHIFT)).astype(np.int32)
-    for number in sound:
-        cv2.fillConvexPoly(ids, fixed[number], int(number) + 1, cv2.LINE_8, _SHIFT)
+    fixed = np.round(placed[sound] * (1 << _SHIFT)).astype(np.int32)
+    fill, line = cv2.fillConvexPoly, cv2.LINE_8  # called some hundred times a frame
+    for number, triangle in zip((sound + 1).tolist(), list(fixed), strict=True):
+        fill(ids, triangle, number, line, _SHIFT)
     return ids
 
 
@@ -237,12 +238,13 @@ def backward_map(offset: Floats, grid: Grid) -> tuple[Floats, Floats]:
         grid: its grid.
     """
     size = (grid.width_px, grid.height_px)
-    full = offset
+    x, y = cv2.split(offset)
     if offset.shape[:2] != (grid.height_px, grid.width_px):
-        full = np.asarray(cv2.resize(offset, size, interpolation=cv2.INTER_LINEAR))
-    x = full[..., 0] + np.arange(grid.x_px, grid.x_px + size[0], dtype=np.float32)[None]
-    y = full[..., 1] + np.arange(grid.y_px, grid.y_px + size[1], dtype=np.float32)[:, None]
-    return x, y
+        x = cv2.resize(x, size, interpolation=cv2.INTER_LINEAR)
+        y = cv2.resize(y, size, interpolation=cv2.INTER_LINEAR)
+    x = x + np.arange(grid.x_px, grid.x_px + size[0], dtype=np.float32)[None]
+    y = y + np.arange(grid.y_px, grid.y_px + size[1], dtype=np.float32)[:, None]
+    return np.asarray(x, np.float32), np.asarray(y, np.float32)
 
 
 def _planes(placed: NDArray[np.float64], moved: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -261,8 +263,9 @@ def _altitude(corner: Floats) -> Floats:
     """(M,) shortest altitude of (M, 3, 2) triangles."""
     first, second = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
     area = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
-    sides = [first, second, second - first]
-    longest = np.max([np.hypot(side[:, 0], side[:, 1]) for side in sides], axis=0)
+    third = second - first
+    squares = [side[:, 0] ** 2 + side[:, 1] ** 2 for side in (first, second, third)]
+    longest = np.sqrt(np.maximum(np.maximum(squares[0], squares[1]), squares[2]))
     return np.asarray(area / (longest + 1e-6), np.float32)
 
 

@@ -13,13 +13,15 @@ from heygemd.lips.warp import mouth
 from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.keys import Key, Picture
-from heygemd.lips.warp.landmarks import INNER, OUTER, THIRD
+from heygemd.lips.warp.landmarks import INNER, LOWER_INNER, OUTER, THIRD, UPPER_INNER
 from heygemd.lips.warp.mesh import Grid, Mesh
 
 MAP_CELLS = 80  # per IOD; the map of the lips has an edge between them
 COVER = (1.18, 1.32)  # the mouth covers the lips' outline, stretched so
 RING = ((1.08, 1.10), (1.30, 1.55))  # skin between these outlines decides about colour
 CLOSED = 0.012  # IOD; under it there is no inside
+TOUCH = (0.02, 0.045)  # IOD of leak: lips of a key touch below the first, not above the second
+SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
 _GAINS = (0.55, 1.7)  # how far a borrowed mouth may be lightened or darkened
 
 
@@ -141,11 +143,22 @@ def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Picture]:
 
 
 def _lips_without_inside(key: Key, aperture: float) -> Floats:
-    """The key's points, inner ones drawn into the flesh of open lips that are to be closed."""
+    """The key's points as closed lips want them.
+
+    Lips that touch in the key are joined where they touch, so their own line is kept; the edges of
+    open ones are drawn into the flesh, so nothing of the inside shows.
+    """
     closing = 1.0 - min(1.0, aperture / 0.045)
-    pull = closing * min(0.6, 12.0 * key.leak)
+    if closing <= 0.0:
+        return key.points
+    touching = float(meshes.smoothstep((TOUCH[1] - key.leak) / (TOUCH[1] - TOUCH[0])))
     points = key.points.copy()
+    pull = np.float32(0.6 * closing * (1.0 - touching))
     points[list(INNER)] += pull * (points[list(THIRD)] - points[list(INNER)])
+    up, low = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
+    weld = np.float32(0.5 * closing * touching) * (points[low] - points[up])
+    points[up] += weld
+    points[low] -= weld
     return points
 
 
@@ -178,13 +191,16 @@ def _paint(layer: Floats, spot: Spot, aim: Aim) -> Floats:
 def _seal(layer: Floats, spot: Spot, aim: Aim) -> Floats:
     """The line where lips of an open key were brought together, softened and in shade."""
     closing = max(0.0, 1.0 - aim.aperture / 0.03)
-    need = closing * min(1.0, 30.0 * aim.keys[0][0].leak)
-    if need <= 0.02:
+    if closing <= 0.02:
         return layer
-    line = mouth.contact_line(spot.goal, spot.alpha.shape, aim.iod_px) * np.float32(need)
-    soft = cv2.GaussianBlur(layer, (0, 0), max(0.7, 0.008 * aim.iod_px))
-    shaded = (soft - layer) * line[..., None] + layer
-    return np.asarray(shaded * (1.0 - 0.35 * line)[..., None], np.float32)
+    open_key = (aim.keys[0][0].leak - TOUCH[0]) / (TOUCH[1] - TOUCH[0])
+    need = np.float32(meshes.smoothstep(open_key))
+    line = mouth.contact_line(spot.goal, spot.alpha.shape, aim.iod_px) * np.float32(closing)
+    if need > 0.02:
+        soft = cv2.GaussianBlur(layer, (0, 0), max(0.7, 0.008 * aim.iod_px))
+        layer = layer + (soft - layer) * (need * line)[..., None]
+    shade = np.float32(SHADE[0]) + need * np.float32(SHADE[1] - SHADE[0])
+    return np.asarray(layer * (1.0 - shade * line)[..., None], np.float32)
 
 
 def _polygon(points: Floats, shape: tuple[int, ...], sigma: float = 0.0) -> Floats:

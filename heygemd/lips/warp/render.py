@@ -69,6 +69,6 @@ def _move_skin(  # noqa: PLR0913, PLR0917 - a mesh in two places, in one picture
     offset = np.asarray(cv2.GaussianBlur(offset, (0, 0), 0.02 * iod_px / grid.step))
     map_x, map_y = meshes.backward_map(offset, grid)
     moved = cv2.remap(frame, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    far = np.abs(offset).max(axis=2)
+    far = np.maximum(np.abs(offset[..., 0]), np.abs(offset[..., 1]))
     alpha = cv2.resize(np.clip(8.0 * (far - 0.01), 0.0, 1.0), (grid.width_px, grid.height_px))
     return np.asarray(moved, np.uint8), np.asarray(alpha, np.float32)

@@ -15,12 +15,14 @@ APERTURE_COST = 1.5
 STRETCH_COST = 12.0  # a closed key for an open mouth stretches lips over it
 CLOSED = 0.025  # IOD; mouths wanted narrower than this want lips that touch all along
 LEAK_UNIT = 0.015  # IOD of the widest gap left; costs LEAK_COST
-LEAK_COST = 2.0
+LEAK_COST = 3.0
 POSE_UNIT = 0.1  # distance between the directions that two faces look in
 POSE_COST = 0.4
 BLUR_COST = 3.0  # else motion-blurred frames win, being near everything
 SWITCH_COST = 1.5
 SWITCH_FLOOR = 0.15  # share of it that even a jump between like shapes costs
+TEETH_UNIT = 40.0  # grey levels; an inside that jumps by this much costs TEETH_COST
+TEETH_COST = 1.0
 FADE = 0.15  # what the neighbouring frame's key gives to this frame
 _CHUNK = 2048  # frames whose costs are held at once
 
@@ -41,16 +43,18 @@ class Mouths:
 
 
 @dataclass(frozen=True, slots=True)
-class Flaws:
-    """What is wrong with each of P mouths on offer, whatever is wanted.
+class Looks:
+    """How each of P mouths on offer looks, which shape alone does not say.
 
     Attributes:
         blur: (P,) 0 for sharp keys, the logarithm of the detail that others lack.
         leak: (P,) IOD, widest gap left between the lips.
+        inside: (P, n) grey 0..255 at fixed places between the lips.
     """
 
     blur: Floats
     leak: Floats
+    inside: Floats
 
 
 def farthest(rows: Floats, n_wanted: int) -> NDArray[np.int64]:
@@ -71,34 +75,38 @@ def farthest(rows: Floats, n_wanted: int) -> NDArray[np.int64]:
     return np.sort(np.array(taken))
 
 
-def fit_costs(wanted: Mouths, offered: Mouths, flaws: Flaws) -> Floats:
+def fit_costs(wanted: Mouths, offered: Mouths, looks: Looks) -> Floats:
     """(T, P) how badly each of P mouths on offer serves each of T wanted ones.
 
     Args:
         wanted: T rows.
         offered: P rows.
-        flaws: of the offered.
+        looks: of the offered.
     """
     costs = _square_distance(wanted.coefs, offered.coefs)
     gap, own = wanted.aperture[:, None], offered.aperture[None]
     costs += APERTURE_COST * ((own - gap) / APERTURE_UNIT) ** 2
     costs += STRETCH_COST * ((gap > 0.05) & (own < 0.55 * gap))
     closing = np.clip(2.0 - gap / CLOSED, 0.0, 1.0)
-    left = np.minimum(flaws.leak[None] / LEAK_UNIT, 3.0)
+    left = np.minimum(looks.leak[None] / LEAK_UNIT, 4.0)
     costs += closing * LEAK_COST * left**2
     costs += POSE_COST * _square_distance(wanted.facing, offered.facing) / POSE_UNIT**2
-    return np.asarray(costs + BLUR_COST * (flaws.blur**2)[None], np.float32)
+    return np.asarray(costs + BLUR_COST * (looks.blur**2)[None], np.float32)
 
 
-def switch_costs(offered: Mouths, frames: NDArray[np.int64]) -> Floats:
+def switch_costs(offered: Mouths, looks: Looks, frames: NDArray[np.int64]) -> Floats:
     """(P, P) what going from one key to another costs; nothing to stay or to play on.
 
     Args:
         offered: P rows.
+        looks: of the offered.
         frames: (P,) rising source frame numbers.
     """
     unlike = SWITCH_FLOOR * (1.0 + _square_distance(offered.coefs, offered.coefs))
     costs = SWITCH_COST * np.minimum(unlike, 1.0)
+    grey = _square_distance(looks.inside, looks.inside) / looks.inside.shape[1]
+    gap = np.sqrt(offered.aperture[:, None] * offered.aperture[None])
+    costs += TEETH_COST * np.minimum(1.0, gap / 0.1) * grey / TEETH_UNIT**2
     step = frames[None] - frames[:, None]
     costs[(step >= 0) & (step <= 2)] = 0.0
     return np.asarray(costs, np.float32)
@@ -127,14 +135,14 @@ def cheapest_path(fit: Floats, switch: Floats) -> NDArray[np.int64]:
 
 
 def choose(
-    wanted: Mouths, offered: Mouths, flaws: Flaws, frames: NDArray[np.int64]
+    wanted: Mouths, offered: Mouths, looks: Looks, frames: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """(T,) which of P offered mouths serves each wanted one, with few and soft jumps.
 
     Args:
         wanted: T rows, at least one.
         offered: P rows, at least one.
-        flaws: of the offered.
+        looks: of the offered.
         frames: (P,) rising source frame numbers of the offered.
     """
     fit = np.concatenate(
@@ -146,12 +154,12 @@ def choose(
                     wanted.facing[first : first + _CHUNK],
                 ),
                 offered,
-                flaws,
+                looks,
             )
             for first in range(0, len(wanted.coefs), _CHUNK)
         ]
     )
-    return cheapest_path(fit, switch_costs(offered, frames))
+    return cheapest_path(fit, switch_costs(offered, looks, frames))
 
 
 def cross_fade(

@@ -76,7 +76,17 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
     choice, mix = retrieve.cross_fade(path, np.array([key.frame for key in lent]))
     painted = np.full(len(source), 0.0 if person.talks else 1.0, np.float32)
     return Plan(
-        source, points, shapes, pose, person, coefs, share, painted, tuple(lent), choice, mix
+        source=source,
+        points=points,
+        shapes=shapes,
+        pose=pose,
+        person=person,
+        coefs=coefs,
+        share=share,
+        painted=painted,
+        keys=tuple(keys.evened(lent)),
+        choice=choice,
+        mix=mix,
     )
 
 
@@ -155,10 +165,12 @@ def _assign(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
         aperture=np.maximum(geometry.coef_aperture(coefs, basis), 0.0),
         facing=np.nan_to_num(pose.rotation[source][:, :, 2]).astype(np.float32),
     )
-    flaws = retrieve.Flaws(
-        blur=keys.blur(lent), leak=np.array([key.leak for key in lent], np.float32)
+    looks = retrieve.Looks(
+        blur=keys.blur(lent),
+        leak=np.array([key.leak for key in lent], np.float32),
+        inside=np.stack([key.inside for key in lent]),
     )
-    return retrieve.choose(wanted, offered, flaws, frames)
+    return retrieve.choose(wanted, offered, looks, frames)
 
 
 def _visible(coefs: Floats, basis: Basis) -> Floats:
