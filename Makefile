@@ -47,7 +47,7 @@ uninstall:
 	systemd/uninstall '$(PREFIX)' '$(DESTDIR)'
 
 system-test: $(VENV)/.ready
-	$(RUN) pytest -v tests/system --timeout=3600 -p no:cacheprovider
+	HEYGEMD_SYSTEM_TEST=1 $(RUN) pytest -v tests/system --timeout=3600 -p no:cacheprovider
 
 $(VENV)/.ready: pyproject.toml .ci/setup .ci/lock.txt
 	.ci/setup $(VENV)

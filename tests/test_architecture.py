@@ -2,6 +2,7 @@
 
 import ast
 import graphlib
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -75,11 +76,10 @@ def imports(path):
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+@cache
 def own_imports(path):
-    for target in imports(path):
-        name = target.removeprefix("heygemd.")
-        if target.startswith("heygemd.") and (name in FILES or world(name) in LEVEL):
-            yield name
+    names = [t.removeprefix("heygemd.") for t in imports(path) if t.startswith("heygemd.")]
+    return tuple(name for name in names if name in FILES or world(name) in LEVEL)
 
 
 @pytest.mark.parametrize("module", FILES)
