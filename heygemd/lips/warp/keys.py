@@ -32,6 +32,9 @@ DARK = 0.55  # of the lips' own brightness; deeper than the shade of a closed li
 ENERGY_PER_AMOUNT = 2.9
 RESAMPLING_LOSS = 0.02
 MAX_SHARPENING = 0.2
+TEETH_CONTRAST = 1.6  # teeth against the dark behind them
+TEETH_LEVEL = 90.0  # grey of teeth in usual light
+ALL_TEETH = 0.92
 _TEXTURE_QUANTILE = 0.8  # of local texture; half of all skin is smooth
 
 
@@ -48,6 +51,7 @@ class Key:
         leak: IOD, widest gap between the lips, by landmarks or by the dark seen there.
         facing: (3,) unit vector out of the face.
         texture: logarithm of how much fine detail it has.
+        teeth: share of the gap that the upper teeth fill.
         inside: (n,) grey 0..255 at fixed places between the lips, row by row from the upper one.
     """
 
@@ -59,6 +63,7 @@ class Key:
     leak: float
     facing: Floats
     texture: float
+    teeth: float
     inside: Floats
 
 
@@ -111,6 +116,7 @@ def cut_keys(clip: ClipReader, frames: Iterable[int], faces: Faces, mesh: Mesh) 
         rows = slice(box.y_px, box.y_px + box.height_px)
         pixels = picture[0, rows, box.x_px : box.x_px + box.width_px].copy()
         points = faces.points[number] - np.array([box.x_px, box.y_px], np.float32)
+        within = inside(pixels, points)
         found.append(
             Key(
                 frame=number,
@@ -121,7 +127,8 @@ def cut_keys(clip: ClipReader, frames: Iterable[int], faces: Faces, mesh: Mesh) 
                 leak=max(float(faces.leak[number]), dark_gap(pixels, points, iod_px)),
                 facing=faces.facing[number],
                 texture=texture(pixels, points),
-                inside=inside(pixels, points),
+                teeth=teeth(within),
+                inside=within,
             )
         )
     return found
@@ -158,6 +165,23 @@ def inside(pixels: Picture, points: Floats) -> Floats:
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
     seen = cv2.remap(grey, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR)
     return np.asarray(seen, np.float32).ravel()
+
+
+def teeth(within: Floats) -> float:
+    """Share of the gap, from the upper lip down, that is bright; half of it where none is.
+
+    Args:
+        within: from ``inside``.
+    """
+    rows = within.reshape(6, 9)[:, 2:7].mean(axis=1)
+    low, high = float(rows.min()), float(rows.max())
+    if high < TEETH_CONTRAST * low:  # all alike: all teeth when bright, all dark otherwise
+        return ALL_TEETH if high > TEETH_LEVEL else 0.5
+    bright = rows > (low + high) / 2.0
+    if not bright[:2].any():
+        return 0.5
+    ends = np.flatnonzero(~bright & (np.arange(6) > int(np.argmax(bright))))
+    return float(np.clip((ends[0] + 0.3) / 6.0 if len(ends) else ALL_TEETH, 0.3, ALL_TEETH))
 
 
 def texture(pixels: Picture, points: Floats) -> float:

@@ -15,7 +15,7 @@ from heygemd.lips.warp.landmarks import UPPER_INNER as UPPER
 
 N_FACE = 468  # the mesh without the irises
 ANCHOR_REACH = 1.22  # anchors stand this much further from the nose than the face's outline
-TEETH_UPPER = 0.10  # IOD; what hangs from the upper lip's edge moves with it, unstretched
+TEETH_UPPER = 0.16  # IOD; what hangs from the upper lip's edge moves with it, unstretched
 TEETH_LOWER = 0.06  # IOD; likewise above the lower lip's edge
 _NOSE = (1, 2, 4, 5, 19, 94, 97, 98, 326, 327)  # the wings of the nose never move
 MIN_EDGE_PX = 4  # of a rectangle worth filling
@@ -123,24 +123,53 @@ def with_teeth(points: Floats, anchors: Floats, reach_px: Floats) -> Floats:
     return np.concatenate([points, anchors, upper_row, lower_row])
 
 
-def teeth_reach(target: Floats, key: Floats, target_iod_px: float, key_iod_px: float) -> Floats:
-    """(2, 2, 9) reach of the upper and lower row of teeth, first in the target, then in the key.
+@dataclass(frozen=True, slots=True)
+class Gape:
+    """The gap between the lips, in the target and in the key that lends its inside.
 
-    The same length of tooth is taken from both, as much as the narrower of both mouths shows.
-
-    Args:
+    Attributes:
         target: (468, 2) px.
         key: (468, 2) px.
         target_iod_px: scale of the target's face.
         key_iod_px: scale of the key's face.
+        teeth: share of the key's gap that its upper teeth fill.
     """
-    up, low = list(UPPER[1:-1]), list(LOWER_INNER[1:-1])
-    gap = np.minimum(
-        np.linalg.norm(target[low] - target[up], axis=1) / target_iod_px,
-        np.linalg.norm(key[low] - key[up], axis=1) / key_iod_px,
-    )
-    reach = np.stack([np.minimum(TEETH_UPPER, 0.55 * gap), np.minimum(TEETH_LOWER, 0.35 * gap)])
-    return np.stack([reach * target_iod_px, reach * key_iod_px]).astype(np.float32)
+
+    target: Floats
+    key: Floats
+    target_iod_px: float
+    key_iod_px: float
+    teeth: float
+
+    def heights(self) -> tuple[Floats, Floats]:
+        """(9,) IOD, of the gap in the target, and in the key."""
+        up, low = list(UPPER[1:-1]), list(LOWER_INNER[1:-1])
+        wide = np.linalg.norm(self.target[low] - self.target[up], axis=1) / self.target_iod_px
+        own = np.linalg.norm(self.key[low] - self.key[up], axis=1) / self.key_iod_px
+        return np.asarray(wide, np.float32), np.asarray(own, np.float32)
+
+
+def teeth_reach(gape: Gape) -> Floats:
+    """(2, 2, 9) px, reach of the upper and lower row of teeth, first in the target, then the key.
+
+    The same length of tooth is taken from both, as much as the narrower of both mouths shows.
+    """
+    gap = np.minimum(*gape.heights())
+    upper = np.minimum(TEETH_UPPER, gape.teeth * gap)
+    lower = np.minimum(TEETH_LOWER, np.minimum(0.35, 0.95 - gape.teeth) * gap)
+    reach = np.stack([upper, lower])
+    return np.stack([reach * gape.target_iod_px, reach * gape.key_iod_px]).astype(np.float32)
+
+
+def behind_teeth(gape: Gape) -> tuple[Floats, float]:
+    """(18, 2) px outline of what lies between both rows of teeth, and how much it is stretched."""
+    reach = teeth_reach(gape)
+    wide, own = gape.heights()
+    between = float((wide - reach[0].sum(axis=0) / gape.target_iod_px).mean())
+    shown = float((own - reach[1].sum(axis=0) / gape.key_iod_px).mean())
+    rows = with_teeth(gape.target, np.zeros((0, 2), np.float32), reach[0])[N_FACE:]
+    outline = np.concatenate([rows[:9], rows[:8:-1]])
+    return outline, (max(0.0, between) + 0.01) / (max(0.0, shown) + 0.01)
 
 
 def anchor_points(points: Floats, mesh: Mesh) -> Floats:

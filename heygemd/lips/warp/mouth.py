@@ -40,8 +40,34 @@ class Opening:
     aperture: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where each pixel lies: (h, w) maps, lengths in IOD and fixed to the head.
+
+    Attributes:
+        x: right of the middle.
+        y: down from the resting lip line.
+        upper: y of the upper lip's edge above or below it.
+        lower: y of the lower lip's edge.
+        side: 0 in the middle, 1 at the corners.
+        depth: 0 at the upper lip's edge, 1 at the lower one's.
+    """
+
+    x: Floats
+    y: Floats
+    upper: Floats
+    lower: Floats
+    side: Floats
+    depth: Floats
+
+
 def paint_inside(
-    opening: Opening, shape: tuple[int, int], lip_colour: Floats, skin_colour: Floats
+    opening: Opening,
+    shape: tuple[int, ...],
+    lip_colour: Floats,
+    skin_colour: Floats,
+    *,
+    teeth: bool = True,
 ) -> Floats:
     """(h, w, 3) float32 BGR, a believable inside of the mouth; only the gap is meant to be used.
 
@@ -50,27 +76,16 @@ def paint_inside(
         shape: rows and columns.
         lip_colour: (3,) BGR of this person's lips in this light.
         skin_colour: (3,) BGR of the skin around them.
+        teeth: False paints what lies behind them alone.
     """
-    x, y, upper, lower, half_width = _coordinates(opening, shape)
-    gap = np.maximum(lower - upper, 1e-3)
-    down = (y - upper) / gap
+    places = _places(opening, shape)
     light = float(skin_colour.mean())
-    picture = _cavity(x / half_width, down, lip_colour, light)
-    picture = _tongue(picture, x / half_width, down, lip_colour, opening.aperture)
-    tooth = 0.62 * np.array([0.93, 0.96, 1.0]) + 0.38 * skin_colour / max(1.0, skin_colour.max())
-    tooth = tooth * np.clip(1.12 * light, 45.0, 225.0)
-    side = np.abs(x)
-    crown = np.interp(side, _EDGE_X, _EDGE_Y).astype(np.float32)
-    shade = (np.exp(-((side / 0.34) ** 2)) * 0.72 + 0.18) * _between_teeth(side)
-    above = smoothstep((UPPER_EDGE + crown - y) / 0.018 + 0.5)
-    lit = shade * (0.62 + 0.38 * smoothstep((y - upper) / 0.05))
-    picture = _lay(picture, tooth * lit[..., None], above)
-    floor = float(np.interp(0.0, *_edge(opening, LOWER_INNER))) - 0.028
-    below = smoothstep((y - floor + 0.5 * crown) / 0.02 + 0.5) * (1.0 - above)
-    below = below * (0.8 * float(smoothstep((opening.aperture - 0.10) / 0.08)))
-    picture = _lay(picture, tooth * (0.72 * shade)[..., None], below)
-    contact = 0.55 + 0.45 * smoothstep((y - upper) / 0.04)
-    contact = contact * (0.75 + 0.25 * smoothstep((lower - y) / 0.03))
+    picture = _cavity(places, lip_colour, light)
+    picture = _tongue(picture, places, lip_colour, opening.aperture)
+    if teeth:
+        picture = _teeth(picture, places, opening, skin_colour)
+    contact = 0.55 + 0.45 * smoothstep((places.y - places.upper) / 0.04)
+    contact = contact * (0.75 + 0.25 * smoothstep((places.lower - places.y) / 0.03))
     iod_px = float(np.sqrt(abs(np.linalg.det(opening.axes))))
     blurred = cv2.GaussianBlur(picture * contact[..., None], (0, 0), max(0.5, 0.009 * iod_px))
     return np.asarray(blurred, np.float32)
@@ -95,10 +110,8 @@ def contact_line(points: Floats, shape: tuple[int, int], iod_px: float) -> Float
     return np.asarray(np.minimum(1.0, 1.2 * soft), np.float32)
 
 
-def _coordinates(
-    opening: Opening, shape: tuple[int, int]
-) -> tuple[Floats, Floats, Floats, Floats, float]:
-    """Each pixel's x and y fixed to the head, both lips' edges above and below it, half width."""
+def _places(opening: Opening, shape: tuple[int, ...]) -> _Places:
+    """Where each pixel of a picture lies in the mouth."""
     inverse = np.linalg.inv(opening.axes).astype(np.float32)
     across = np.arange(shape[1], dtype=np.float32)[None] - opening.rest[0]
     down = np.arange(shape[0], dtype=np.float32)[:, None] - opening.rest[1]
@@ -107,7 +120,15 @@ def _coordinates(
     upper_x, upper_y = _edge(opening, UPPER_INNER)
     upper = np.interp(x, upper_x, upper_y).astype(np.float32)
     lower = np.interp(x, *_edge(opening, LOWER_INNER)).astype(np.float32)
-    return x, y, upper, lower, max(0.05, float(upper_x[-1] - upper_x[0]) / 2)
+    half_width = max(0.05, float(upper_x[-1] - upper_x[0]) / 2)
+    return _Places(
+        x=x,
+        y=y,
+        upper=upper,
+        lower=lower,
+        side=np.abs(x) / np.float32(half_width),
+        depth=(y - upper) / np.maximum(lower - upper, np.float32(1e-3)),
+    )
 
 
 def _edge(opening: Opening, landmarks: tuple[int, ...]) -> tuple[Floats, Floats]:
@@ -118,21 +139,36 @@ def _edge(opening: Opening, landmarks: tuple[int, ...]) -> tuple[Floats, Floats]
     return placed[order, 0].astype(np.float32), placed[order, 1].astype(np.float32)
 
 
-def _cavity(side: Floats, down: Floats, lip_colour: Floats, light: float) -> Floats:
+def _cavity(places: _Places, lip_colour: Floats, light: float) -> Floats:
     """Dark flesh, darkest in the middle where it is deep."""
     colour = (0.30 * lip_colour + np.array([6.0, 4.0, 14.0])).clip(0.0, 70.0)
     colour = colour * min(1.0, light / 110.0 + 0.2)
-    depth = np.exp(-(((down - 0.5) / 0.42) ** 2)) * np.exp(-((side / 0.9) ** 2))
-    return np.asarray(colour * (1.15 - 0.55 * depth)[..., None], np.float32)
+    deep = np.exp(-(((places.depth - 0.5) / 0.42) ** 2)) * np.exp(-((places.side / 0.9) ** 2))
+    return np.asarray(colour * (1.15 - 0.55 * deep)[..., None], np.float32)
 
 
-def _tongue(
-    picture: Floats, side: Floats, down: Floats, lip_colour: Floats, aperture: float
-) -> Floats:
+def _tongue(picture: Floats, places: _Places, lip_colour: Floats, aperture: float) -> Floats:
+    """The picture with a tongue low in it, once the mouth is open enough to see one."""
     open_enough = float(smoothstep((aperture - 0.05) / 0.1))
-    share = smoothstep((down - 0.55) / 0.35) * smoothstep((0.75 - np.abs(side)) / 0.4)
-    shade = 0.62 * (0.75 + 0.25 * smoothstep((down - 0.5) / 0.5))
+    share = smoothstep((places.depth - 0.55) / 0.35) * smoothstep((0.75 - places.side) / 0.4)
+    shade = 0.62 * (0.75 + 0.25 * smoothstep((places.depth - 0.5) / 0.5))
     return _lay(picture, lip_colour * shade[..., None], 0.75 * open_enough * share)
+
+
+def _teeth(picture: Floats, places: _Places, opening: Opening, skin_colour: Floats) -> Floats:
+    """The picture with upper teeth that stand still and lower ones that go with the jaw."""
+    tooth = 0.62 * np.array([0.93, 0.96, 1.0]) + 0.38 * skin_colour / max(1.0, skin_colour.max())
+    tooth = tooth * np.clip(1.25 * float(skin_colour.mean()), 45.0, 225.0)
+    side = np.abs(places.x)
+    crown = np.interp(side, _EDGE_X, _EDGE_Y).astype(np.float32)
+    shade = (np.exp(-((side / 0.34) ** 2)) * 0.72 + 0.18) * _between_teeth(side)
+    above = smoothstep((UPPER_EDGE + crown - places.y) / 0.018 + 0.5)
+    lit = shade * (0.62 + 0.38 * smoothstep((places.y - places.upper) / 0.05))
+    picture = _lay(picture, tooth * lit[..., None], above)
+    floor = float(np.interp(0.0, *_edge(opening, LOWER_INNER))) - 0.028
+    below = smoothstep((places.y - floor + 0.5 * crown) / 0.02 + 0.5) * (1.0 - above)
+    below = below * (0.8 * float(smoothstep((opening.aperture - 0.10) / 0.08)))
+    return _lay(picture, tooth * (0.72 * shade)[..., None], below)
 
 
 def _between_teeth(side: Floats) -> Floats:

@@ -13,7 +13,7 @@ from heygemd.lips.warp import mouth
 from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.keys import Key, Picture
-from heygemd.lips.warp.landmarks import INNER, LOWER_INNER, OUTER, THIRD, UPPER_INNER
+from heygemd.lips.warp.landmarks import INNER, LOWER_INNER, OUTER, SECOND, THIRD, UPPER_INNER
 from heygemd.lips.warp.mesh import Grid, Mesh
 
 MAP_CELLS = 80  # per IOD; the map of the lips has an edge between them
@@ -22,7 +22,9 @@ FEATHER = 0.05  # IOD, sigma of the mask's edge
 REACH = 0.10  # IOD; beyond the ring the feathered mask is nothing
 RING = ((1.08, 1.10), (1.30, 1.55))  # skin between these outlines decides about colour
 CLOSED = 0.012  # IOD; under it there is no inside
+STRETCH = (1.5, 2.5)  # the dark between borrowed teeth, stretched more than this, is painted
 TOUCH = (0.02, 0.045)  # IOD of leak: lips of a key touch below the first, not above the second
+PULL = 0.9  # of the way from the lips' edges into their flesh that edges of open keys are drawn
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
 _GAINS = (0.55, 1.7)  # how far a borrowed mouth may be lightened or darkened
 
@@ -114,12 +116,10 @@ def borrow(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> Floats:
         mesh: the triangles.
     """
     layers = [_recolour(layer, spot) for layer in _fit(spot, aim, anchors, mesh)]
-    layer = layers[0]
+    layer = _fill(layers[0], spot, aim)
     if len(layers) > 1:
         mixed = layer + (layers[1] - layer) * np.float32(aim.keys[1][1])
         layer = mixed + (layer - mixed) * spot.inside[..., None]
-    if aim.painted > 0 and aim.aperture > CLOSED / 2:
-        layer = _paint(layer, spot, aim)
     return _seal(layer, spot, aim)
 
 
@@ -129,7 +129,7 @@ def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Picture]:
     triangles = mesh.mouth
     if aim.aperture > CLOSED:
         triangles = np.concatenate([mesh.mouth, mesh.inside])
-    reach = meshes.teeth_reach(aim.goal, first.points, aim.iod_px, first.iod_px)
+    reach = meshes.teeth_reach(_gape(aim))
     target = meshes.with_teeth(aim.goal, anchors, reach[0])
     ids = meshes.spread_ids(meshes.triangle_ids(target, triangles, spot.grid), 2)
     sigma = 0.022 * aim.iod_px * min(1.0, aim.aperture / 0.05) / spot.grid.step
@@ -146,6 +146,11 @@ def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Picture]:
     return fitted
 
 
+def _gape(aim: Aim) -> meshes.Gape:
+    key = aim.keys[0][0]
+    return meshes.Gape(aim.goal, key.points, aim.iod_px, key.iod_px, key.teeth)
+
+
 def _lips_without_inside(key: Key, aperture: float) -> Floats:
     """The key's points as closed lips want them.
 
@@ -157,8 +162,9 @@ def _lips_without_inside(key: Key, aperture: float) -> Floats:
         return key.points
     touching = float(meshes.smoothstep((TOUCH[1] - key.leak) / (TOUCH[1] - TOUCH[0])))
     points = key.points.copy()
-    pull = np.float32(0.6 * closing * (1.0 - touching))
-    points[list(INNER)] += pull * (points[list(THIRD)] - points[list(INNER)])
+    pull = np.float32(PULL * closing * (1.0 - touching))
+    flesh = points[list(THIRD)] + np.float32(0.4) * (points[list(SECOND)] - points[list(THIRD)])
+    points[list(INNER)] += pull * (flesh - points[list(INNER)])
     up, low = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
     weld = np.float32(0.5 * closing * touching) * (points[low] - points[up])
     points[up] += weld
@@ -175,8 +181,25 @@ def _recolour(layer: Picture, spot: Spot) -> Floats:
     return np.asarray(layer * gain.astype(np.float32), np.float32)
 
 
-def _paint(layer: Floats, spot: Spot, aim: Aim) -> Floats:
-    """The layer with a painted inside."""
+def _fill(layer: Floats, spot: Spot, aim: Aim) -> Floats:
+    """The layer with its inside painted, where there is none to borrow or not enough of it."""
+    if aim.aperture <= CLOSED / 2:
+        return layer
+    share = spot.inside * np.float32(aim.painted)
+    if aim.painted < 1.0 and aim.aperture > CLOSED:
+        between, stretch = meshes.behind_teeth(_gape(aim))
+        lacking = meshes.smoothstep((stretch - STRETCH[0]) / (STRETCH[1] - STRETCH[0]))
+        if lacking > 0.02:
+            corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32)
+            zone = _polygon(between - corner, spot.alpha.shape, 0.015 * aim.iod_px)
+            share = np.maximum(share, zone * spot.inside * lacking)
+    if not share.any():
+        return layer
+    return _paint(layer, spot, aim, share)
+
+
+def _paint(layer: Floats, spot: Spot, aim: Aim, share: Floats) -> Floats:
+    """The layer with a painted inside, as much of it as share says."""
     shape = spot.alpha.shape
     around = spot.around(spot.skin)
     skin_colour = around.mean(axis=0) if len(around) else spot.skin.mean(axis=(0, 1))
@@ -186,9 +209,12 @@ def _paint(layer: Floats, spot: Spot, aim: Aim) -> Floats:
     corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32)
     opening = mouth.Opening(spot.goal, aim.rest - corner, aim.axes, aim.aperture)
     inner = mouth.paint_inside(
-        opening, shape, lip_colour.astype(np.float32), skin_colour.astype(np.float32)
+        opening,
+        shape,
+        lip_colour.astype(np.float32),
+        skin_colour.astype(np.float32),
+        teeth=aim.painted > 0.5,
     )
-    share = np.float32(aim.painted) * spot.inside
     return np.asarray(layer + (inner - layer) * share[..., None], np.float32)
 
 

@@ -61,7 +61,7 @@ def meet(shapes: Floats, basis: Basis) -> Person:
     rest = geometry.neutral(shapes, REST_QUANTILE)
     gap = float(geometry.aperture(rest))
     if gap > REST_GAP:
-        rest = geometry.close_lips(rest)
+        rest = _closed(rest, gap, basis)
     scale = geometry.mouth_scale(rest)
     own = (geometry.aperture(shapes) - np.clip(gap, 0.0, REST_GAP)) / scale
     return Person(rest, scale, geometry.coefs(shapes, rest, basis), own.astype(np.float32))
@@ -87,10 +87,26 @@ def suit(coefs: Floats, person: Person, basis: Basis) -> Floats:
 def _without_overlap(coefs: Floats, basis: Basis) -> Floats:
     """The nearest coefs whose lips meet but do not pass through each other."""
     gap = geometry.coef_aperture(coefs, basis)
+    lacking = np.maximum(0.0, OVERLAP - gap)
+    return np.asarray(coefs + lacking[:, None] * _opening(basis), np.float32)
+
+
+def _opening(basis: Basis) -> Floats:
+    """(K,) the smallest change of coefs that opens the mouth by 1 IOD: mostly the jaw's."""
     at_rest = geometry.coef_aperture(np.zeros((1, basis.n_coefs), np.float32), basis)
     slope = geometry.coef_aperture(np.eye(basis.n_coefs, dtype=np.float32), basis) - at_rest
-    lacking = np.maximum(0.0, OVERLAP - gap)
-    return np.asarray(coefs + lacking[:, None] * slope / (slope @ slope), np.float32)
+    return np.asarray(slope / (slope @ slope), np.float32)
+
+
+def _closed(rest: Floats, gap: float, basis: Basis) -> Floats:
+    """A face that was never seen closed, its jaw raised and its lips brought together."""
+    scale = geometry.mouth_scale(rest)
+    raised = np.zeros((2, basis.n_coefs), np.float32)
+    raised[1] = -gap / scale * _opening(basis)
+    still, closed = geometry.displacement(raised, basis) * np.float32(scale)
+    moved = rest.copy()
+    moved[basis.index] += closed - still
+    return geometry.close_lips(moved)
 
 
 def strength(pose: Pose, seen: NDArray[np.bool_], source: NDArray[np.int64]) -> Floats:

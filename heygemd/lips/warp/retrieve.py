@@ -12,7 +12,9 @@ from heygemd.lips.warp.geometry import Floats
 # Costs were found on a dozen clips by eye (lipmodel 4).
 APERTURE_UNIT = 0.05  # IOD; an aperture wrong by this much costs APERTURE_COST
 APERTURE_COST = 1.5
-STRETCH_COST = 12.0  # a closed key for an open mouth stretches lips over it
+STRETCH_FREE = 1.2  # a gap opened by more than this stretches teeth and tongue in it
+STRETCH_SLOPE = 12.0
+STRETCH_COST = 15.0  # at most
 CLOSED = 0.025  # IOD; mouths wanted narrower than this want lips that touch all along
 LEAK_UNIT = 0.015  # IOD of the widest gap left; costs LEAK_COST
 LEAK_COST = 3.0
@@ -86,7 +88,8 @@ def fit_costs(wanted: Mouths, offered: Mouths, looks: Looks) -> Floats:
     costs = _square_distance(wanted.coefs, offered.coefs)
     gap, own = wanted.aperture[:, None], offered.aperture[None]
     costs += APERTURE_COST * ((own - gap) / APERTURE_UNIT) ** 2
-    costs += STRETCH_COST * ((gap > 0.05) & (own < 0.55 * gap))
+    stretch = np.maximum(0.0, (gap + 0.02) / (own + 0.02) - STRETCH_FREE)
+    costs += np.minimum(STRETCH_COST, STRETCH_SLOPE * stretch**2) * np.minimum(1.0, gap / 0.05)
     closing = np.clip(2.0 - gap / CLOSED, 0.0, 1.0)
     left = np.minimum(looks.leak[None] / LEAK_UNIT, 4.0)
     costs += closing * LEAK_COST * left**2
