@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.errors import MediaError
-from heygemd.media.filters import bytes_per_pixel, decode_args
+from heygemd.media.filters import STREAMS, bytes_per_pixel, decode_args
 from heygemd.media.limits import Limits
 from heygemd.media.tool import Caps, Child, Ffmpeg, command, running
 from heygemd.records import Frames, Timeline, VideoInfo
@@ -118,11 +118,7 @@ class VideoReader:
                 if n_read < batch:
                     break
             child.finish()
-        if n_frames < LEAST_SHARE * self.info.n_frames:
-            raise MediaError(
-                f"only {n_frames} of {self.info.n_frames} frames decode; export the clip again",
-                code="corrupt",
-            )
+        self._require(n_frames)
         self.n_frames = n_frames
 
     def read_timeline(self, timeline: Timeline, batch: int) -> Iterator[Frames]:
@@ -135,8 +131,8 @@ class VideoReader:
         Raises:
             MediaError: ``corrupt``, when the clip ends before the timeline does.
         """
-        left = timeline.n_frames
-        frames, n_filled = self._empty(min(batch, left)), 0
+        n_left, n_filled = timeline.n_frames, 0
+        frames = self._empty(min(batch, n_left))
         for stretch in stretches(timeline, self._n_reverse()):
             with self._opened(stretch) as fill:
                 n_todo = stretch.n_out
@@ -144,11 +140,12 @@ class VideoReader:
                     n_next = min(n_todo, len(frames) - n_filled)
                     fill(frames[n_filled : n_filled + n_next])
                     n_todo -= n_next
+                    n_left -= n_next
                     n_filled += n_next
                     if n_filled == len(frames):
                         yield frames
-                        left -= n_filled
-                        frames, n_filled = self._empty(min(batch, left)), 0
+                        n_filled = 0
+                        frames = self._empty(max(1, min(batch, n_left)))
 
     def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Frames]]:
         """Yield ``(index, (1, H, W, 3) frame)`` for the source frames asked for.
@@ -172,6 +169,15 @@ class VideoReader:
                     fill(frame)
                     if index in asked:
                         yield index, frame
+
+    def _require(self, n_frames: int) -> None:
+        # Time stamps of streams may jump, so they count no frames.
+        is_stream = self.info.container in STREAMS
+        if n_frames < (1 if is_stream else LEAST_SHARE * self.info.n_frames):
+            raise MediaError(
+                f"only {n_frames} of {self.info.n_frames} frames decode; export the clip again",
+                code="corrupt",
+            )
 
     def _n_reverse(self) -> int:
         info = self.info

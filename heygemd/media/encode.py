@@ -146,7 +146,7 @@ def write_video(  # noqa: PLR0913 - all are named
                 written += len(frames)
             if written != n_frames:
                 raise QualityError(f"{written} frames came to the encoder, planned {n_frames}")
-            child.finish()
+            child.finish(extra_s=float(sound.length_s))  # faststart moves the whole file once more
         done = True
     finally:
         if not done:

@@ -204,14 +204,18 @@ class Child:
         except subprocess.TimeoutExpired:
             raise self._stalled() from None
 
-    def finish(self) -> None:
+    def finish(self, *, extra_s: float = 0.0) -> None:
         """Let it end by itself and see that it succeeded.
+
+        Args:
+            extra_s: patience beyond ``stall_s``, where the end is much work.
 
         Raises:
             MediaError: it failed or crashed, and what it said.
             LimitError: the kernel stopped it at one of its caps.
             TransientError: the disk is full.
         """
+        self._stall_s += extra_s
         code = self.wait()
         if code or _is_out_of_memory(self.said):  # ffmpeg may end early, and content
             raise failure(code, self.said)
