@@ -54,7 +54,7 @@ def install(tree):
     bind = [f"--bind-ro={path}" for path in os.environ.get("HEYGEMD_BIND", "").split(":") if path]
     pip = [f"--setenv={k}={v}" for k, v in os.environ.items() if k.startswith("PIP_")]
     inside = "make -C /src install && rm -rf /src"
-    command = ["systemd-nspawn", "--quiet", "-D", tree, "--register=no", "--pipe"]
+    command = ["systemd-nspawn", "--quiet", "-D", tree, "--register=no", "--keep-unit", "--pipe"]
     subprocess.run([*command, *bind, *pip, "/bin/sh", "-c", inside], check=True, timeout=1800)
 
 
