@@ -22,7 +22,8 @@ exit codes: 0 done, 1 some clips or jobs failed, 64 wrong usage, 69 something is
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the process's exit code."""
-    faulthandler.enable(sys.__stderr__ or sys.stderr)
+    # On a descriptor of its own: libraries are hushed by redirecting 2 while they load.
+    faulthandler.enable(os.dup(2))
     parser = _parser()
     try:
         arguments = parser.parse_args(argv)

@@ -37,6 +37,7 @@ def posed(n_frames, seed=0):
     )
 
 
+@settings(deadline=None, max_examples=25)
 @given(SEEDS)
 def test_the_pose_that_made_the_points_is_found_again(seed):
     pose = posed(3, seed)
@@ -49,6 +50,7 @@ def test_the_pose_that_made_the_points_is_found_again(seed):
     np.testing.assert_allclose(found.shift, pose.shift, atol=0.05)
 
 
+@settings(deadline=None, max_examples=25)
 @given(SEEDS)
 def test_shapes_survive_the_way_into_the_picture_and_back(seed):
     pose = posed(4, seed)
@@ -92,6 +94,7 @@ def test_smoothing_never_crosses_a_cut():
     np.testing.assert_allclose(geometry.smooth(values, 2.0, within), values)
 
 
+@settings(deadline=None, max_examples=25)
 @given(st.lists(st.booleans(), max_size=30), st.lists(st.integers(0, 40), max_size=4))
 def test_stretches_hold_every_frame_with_a_face_once(present, cuts):
     found = geometry.stretches(np.array(present, np.bool_), cuts)
@@ -140,7 +143,7 @@ def test_a_clip_without_a_face_has_no_face_at_rest():
         geometry.neutral(np.full((2, 478, 3), np.nan, np.float32))
 
 
-@settings(max_examples=25)
+@settings(deadline=None, max_examples=25)
 @given(SEEDS)
 def test_coefs_come_back_from_the_shapes_they_make(seed):
     basis = made_basis()

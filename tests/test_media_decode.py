@@ -24,7 +24,6 @@ X264 = lavfi.X264
 LONG_GROUPS = (*X264, "-preset", "veryfast", "-bf", "3", "-g", "250")
 CLIPS = {
     "one_group.mp4": {"codec": LONG_GROUPS},
-    "short_groups.mp4": {"codec": (*LONG_GROUPS, "-g", "10")},
     "open_groups.mp4": {"codec": (*LONG_GROUPS, "-g", "12", "-x264-params", "open-gop=1")},
     "milliseconds.mkv": {"codec": LONG_GROUPS, "rate": "30000/1001"},
     "broadcast.ts": {"codec": (*LONG_GROUPS, "-g", "15")},

@@ -46,13 +46,15 @@ def plain_colour(path, colour, size, *filters):
 
 
 @pytest.mark.parametrize("matrix", TAGS)
-@pytest.mark.parametrize("colour", COLOURS)
-def test_a_tagged_colour_comes_out_as_it_went_in(tool, tmp_path, matrix, colour):
+def test_a_tagged_colour_comes_out_as_it_went_in(tool, tmp_path, matrix):
+    bars = [
+        f"drawbox=x={16 * n}:y=0:w=16:h=48:color={name}:t=fill" for n, name in enumerate(COLOURS)
+    ]
     convert = f"scale=out_color_matrix={matrix}:out_range=tv:flags={ACCURATE},format=yuv444p"
-    path = plain_colour(tmp_path / "c.mkv", colour, "64x48", convert, tagged(matrix))
+    path = plain_colour(tmp_path / "c.mkv", "black", "64x48", *bars, convert, tagged(matrix))
     _, frames = frames_of(tool, path)
 
-    assert np.abs(frames.astype(int) - COLOURS[colour]).max() <= 2
+    assert np.abs(frames[0, 24, 8::16].astype(int) - list(COLOURS.values())).max() <= 2
 
 
 @pytest.mark.parametrize(("size", "matrix"), [("640x480", "smpte170m"), ("1280x720", "bt709")])
@@ -82,7 +84,7 @@ def test_full_range_is_neither_stretched_nor_squeezed(tool, tmp_path):
 
 @pytest.mark.parametrize(
     ("size", "pixel_format"),
-    [("161x121", "yuv420p"), ("161x121", "yuv444p"), ("160x121", "yuv422p"), ("161x120", "bgr0")],
+    [("161x121", "yuv420p"), ("160x121", "yuv422p"), ("161x120", "bgr0")],
 )
 def test_odd_sizes_lose_nothing_and_are_not_shifted(tool, tmp_path, size, pixel_format):
     path = lavfi.make(
@@ -164,9 +166,7 @@ def test_hdr_keeps_order_and_hue_and_fits_the_range(tool, tmp_path, transfer):
     assert (red[20:, 2] > red[20:, 1] + 40).all()
 
 
-@pytest.mark.parametrize(
-    "pixel_format", ["gray", "pal8", "rgb24", "rgba", "nv12", "yuv410p", "yuv444p16le", "gbrp10le"]
-)
+@pytest.mark.parametrize("pixel_format", ["gray", "pal8", "rgba", "nv12", "yuv410p", "gbrp10le"])
 def test_rare_pixel_formats_decode_to_something_like_the_picture(tool, tmp_path, pixel_format):
     codec = ("-c:v", "png") if pixel_format in {"pal8", "rgb24", "rgba"} else FFV1
     codec = ("-c:v", "rawvideo") if pixel_format in {"nv12", "yuv410p"} else codec

@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import struct
+import time
 from pathlib import Path
 
 import pytest

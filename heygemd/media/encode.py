@@ -95,8 +95,8 @@ def choose_encoder(tool: Ffmpeg, wanted: str) -> Encoder:
 
 
 def default_preset(codec: str) -> str:
-    """A preset that balances speed and size; the encoder's own word."""
-    return PRESETS[codec]
+    """A preset that balances speed and size, the encoder's own word; empty for unknown ones."""
+    return PRESETS.get(codec, "")
 
 
 def write_video(  # noqa: PLR0913 - all are named
@@ -223,7 +223,8 @@ def _encode_args(  # noqa: PLR0913
 
 
 def _quality_options(options: EncodeOptions) -> dict[str, Any]:
-    chosen: dict[str, Any] = {"preset": options.preset or default_preset(options.codec)}
+    preset = options.preset or default_preset(options.codec)
+    chosen: dict[str, Any] = {"preset": preset} if preset else {}
     if options.codec in HARDWARE:
         chosen |= {"rc": "vbr", "cq": options.quality, "b:v": 0}
     else:

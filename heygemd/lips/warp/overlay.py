@@ -18,6 +18,8 @@ from heygemd.lips.warp.mesh import Grid, Mesh
 
 MAP_CELLS = 80  # per IOD; the map of the lips has an edge between them
 COVER = (1.18, 1.32)  # the mouth covers the lips' outline, stretched so
+FEATHER = 0.05  # IOD, sigma of the mask's edge
+REACH = 0.10  # IOD; beyond the ring the feathered mask is nothing
 RING = ((1.08, 1.10), (1.30, 1.55))  # skin between these outlines decides about colour
 CLOSED = 0.012  # IOD; under it there is no inside
 TOUCH = (0.02, 0.045)  # IOD of leak: lips of a key touch below the first, not above the second
@@ -57,9 +59,11 @@ class Spot:
         return picture[:: self.stride, :: self.stride][self.ring].astype(np.float32)
 
 
-def outline(goal: Floats) -> Floats:
-    """(20, 2) px, a line that everything laid over the frame lies within."""
-    return _swell(goal[list(OUTER)], *RING[1])
+def extent(goal: Floats, iod_px: float) -> Floats:
+    """(2, 2) px, two corners of a rectangle that all that is laid over the frame lies within."""
+    line = _swell(goal[list(OUTER)], *RING[1])
+    reach = np.float32(REACH * iod_px)
+    return np.stack([line.min(axis=0) - reach, line.max(axis=0) + reach])
 
 
 def find_spot(
@@ -74,12 +78,12 @@ def find_spot(
         iod_px: scale of the face.
         aperture: aimed at, IOD of a mouth of scale 1.
     """
-    inner = meshes.around(outline(goal), None, iod_px / MAP_CELLS, within=grid)
+    inner = meshes.around(extent(goal, iod_px), None, iod_px / MAP_CELLS, within=grid)
     if inner is None:
         return None
     small = inner.shape
     lips = inner.to_cells(goal)[list(OUTER)]
-    alpha = _polygon(_swell(lips, *COVER), small, 0.05 * iod_px / inner.step)
+    alpha = _polygon(_swell(lips, *COVER), small, FEATHER * iod_px / inner.step)
     inside = _polygon(inner.to_cells(goal)[list(INNER)], small, 0.008 * iod_px / inner.step)
     local = goal - np.array([inner.x_px, inner.y_px], np.float32)
     stride = max(1, int(iod_px / MAP_CELLS))
@@ -91,7 +95,7 @@ def find_spot(
         skin=skin[top : top + inner.height_px, left : left + inner.width_px],
         grid=inner,
         goal=local,
-        alpha=np.minimum(1.0, 1.25 * _full(alpha, inner)),
+        alpha=np.clip(1.27 * _full(alpha, inner) - 0.02, 0.0, 1.0),
         inside=_full(inside, inner) * np.float32(min(1.0, aperture / 0.02)),
         stride=stride,
         ring=far - near > 0.5,

@@ -30,8 +30,9 @@ def draw(frame: Picture, aim: Aim, mesh: Mesh) -> Patch | None:
     target = np.concatenate([_settle(aim.points, aim.goal), anchors])
     moving = (source != target).any(axis=1)
     triangles = mesh.skin[moving[mesh.skin].any(axis=1)]
-    reach = np.concatenate([target[np.unique(triangles)], overlay.outline(aim.goal)])
-    grid = meshes.around(reach, frame.shape, aim.iod_px / SKIN_CELLS, pad_px=2)
+    reach = np.concatenate([target[np.unique(triangles)], overlay.extent(aim.goal, aim.iod_px)])
+    cell_px = aim.iod_px / SKIN_CELLS
+    grid = meshes.around(reach, frame.shape, cell_px, pad_px=2 + int(2 * cell_px))
     if grid is None:
         return None
     skin, alpha = _move_skin(frame, source, target, triangles, grid, aim.iod_px)

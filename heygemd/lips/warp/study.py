@@ -24,7 +24,7 @@ class Plan:
 
     Attributes:
         source: (n_out,) the source frame behind each output frame.
-        points: (T, 468, 2) px, steadied, a row per source frame.
+        points: (T, 468, 2) px, a row per source frame.
         shapes: (T, 478, 3) canonical.
         pose: of the T source frames.
         person: whose mouth it is.
@@ -64,10 +64,9 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
             'set faces.detector = "mediapipe" or choose another model.name'
         )
     source = clip.timeline.source
-    steady = geometry.steady(track.points, track.cuts)
-    pose = geometry.fit_pose(steady, basis.template, cuts=track.cuts)
-    shapes = geometry.to_canonical(steady, pose)
-    points = steady[:, :N_FACE, :2].astype(np.float32)
+    pose = geometry.fit_pose(track.points, basis.template, cuts=track.cuts)
+    shapes = geometry.to_canonical(track.points, pose)
+    points = track.points[:, :N_FACE, :2]
     share = _share(pose, source)
     person = retarget.meet(shapes, basis)
     coefs = retarget.suit(voice.coefs_at(heard, frame_times(clip.timeline)), person, basis)

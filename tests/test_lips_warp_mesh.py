@@ -1,0 +1,118 @@
+import numpy as np
+import pytest
+from drawn_talker import BASIS, pose, shapes
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heygemd.lips.warp import geometry, mesh
+
+MESH = mesh.build_mesh(BASIS)
+FACE = geometry.to_image(shapes([0.15]), pose(1))[0, :468, :2]
+ANCHORS = mesh.anchor_points(FACE, MESH)
+WHOLE = np.concatenate([FACE, ANCHORS])
+
+
+def grid_over(points, step):
+    return mesh.around(points, (2000, 2000), step)
+
+
+def test_eyes_nose_and_brow_never_move():
+    assert MESH.freedom[[33, 133, 263, 362, 1, 4, 98, 327, 10, 151]].max() == 0.0
+
+
+def test_lips_and_chin_move_freely():
+    assert MESH.freedom[[13, 14, 17, 0, 61, 291, 152]].min() > 0.99
+
+
+def test_anchors_stand_outside_the_face():
+    nose = FACE[[1, 4]].mean(axis=0)
+
+    assert (
+        np.linalg.norm(ANCHORS - nose, axis=1) > np.linalg.norm(FACE[MESH.ring] - nose, axis=1)
+    ).all()
+
+
+@pytest.mark.parametrize("step", [1.0, 2.5])
+def test_moving_triangles_cover_lips_and_chin_without_a_hole(step):
+    grid = grid_over(WHOLE[np.unique(MESH.skin)], step)
+    ids = mesh.triangle_ids(WHOLE, MESH.skin, grid)
+    lower_face = grid.to_cells(FACE[[61, 291, 17, 0, 152, 199, 164]]).round().astype(int)
+
+    assert (ids[lower_face[:, 1], lower_face[:, 0]] > 0).all()
+    grown = mesh.spread_ids(ids, 1)
+    inner = grid.to_cells(FACE[[61, 146, 17, 375, 291, 0]]).round().astype(int)
+    assert (
+        grown[inner[:, 1].min() : inner[:, 1].max(), inner[:, 0].min() : inner[:, 0].max()] > 0
+    ).mean() > 0.8
+
+
+def test_a_mesh_that_stays_comes_from_where_it_is():
+    grid = grid_over(WHOLE[np.unique(MESH.skin)], 2.0)
+    ids = mesh.triangle_ids(WHOLE, MESH.skin, grid)
+
+    assert np.abs(mesh.offsets(ids, MESH.skin, WHOLE, WHOLE, grid)).max() == 0.0
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.floats(-20, 20), st.floats(-20, 20), st.floats(0.8, 1.25))
+def test_offsets_undo_an_affine_motion_exactly_inside_the_mesh(dx, dy, scale):
+    source = (WHOLE * scale + np.array([dx, dy])).astype(np.float32)
+    grid = grid_over(WHOLE[np.unique(MESH.mouth)], 1.0)
+    ids = mesh.triangle_ids(WHOLE, MESH.mouth, grid)
+    offset = mesh.offsets(ids, MESH.mouth, WHOLE, source, grid)
+    rows, columns = np.nonzero(ids)
+    place = np.stack([columns + grid.x_px, rows + grid.y_px], axis=1)
+
+    np.testing.assert_allclose(
+        place + offset[rows, columns], place * scale + np.array([dx, dy]), atol=0.05
+    )
+
+
+@pytest.mark.parametrize("step", [1.0, 3.0])
+def test_a_map_without_offset_leaves_every_pixel_alone(step):
+    grid = mesh.around(np.array([[10.0, 20.0], [57.0, 81.0]]), (200, 200), step)
+    x, y = mesh.backward_map(np.zeros((*grid.shape, 2), np.float32), grid)
+
+    assert x.shape == (grid.height_px, grid.width_px)
+    assert (x[0] == np.arange(grid.x_px, grid.x_px + grid.width_px)).all()
+    assert (y[:, 0] == np.arange(grid.y_px, grid.y_px + grid.height_px)).all()
+
+
+@settings(deadline=None, max_examples=25)
+@given(
+    st.tuples(st.floats(-500, 500), st.floats(-500, 500)),
+    st.tuples(st.floats(0, 300), st.floats(0, 300)),
+)
+def test_a_rectangle_never_leaves_the_frame(corner, size):
+    points = np.array([corner, np.add(corner, size)])
+
+    grid = mesh.around(points, (120, 160), 1.0, pad_px=3)
+
+    if grid is not None:
+        assert grid.x_px >= 0
+        assert grid.y_px >= 0
+        assert grid.x_px + grid.width_px <= 160
+        assert grid.y_px + grid.height_px <= 120
+        assert min(grid.width_px, grid.height_px) >= mesh.MIN_EDGE_PX
+
+
+def test_a_mouth_outside_the_frame_has_no_rectangle():
+    assert mesh.around(FACE + 5000, (300, 300), 1.0) is None
+
+
+def test_teeth_keep_their_length_whatever_the_gap():
+    wide = geometry.to_image(shapes([0.3]), pose(1))[0, :468, :2]
+    reach = mesh.teeth_reach(wide, FACE, 70.0, 35.0)
+
+    np.testing.assert_allclose(reach[0], 2.0 * reach[1])
+    assert (reach[0] <= 70.0 * mesh.TEETH_UPPER + 1e-3).all()
+
+
+def test_rows_of_teeth_lie_between_the_lips():
+    reach = mesh.teeth_reach(FACE, FACE, 70.0, 70.0)[0]
+    every = mesh.with_teeth(FACE, ANCHORS, reach)
+    upper, lower = every[-18:-9], every[-9:]
+
+    assert len(every) == MESH.inside.max() + 1
+    assert (upper[:, 1] <= lower[:, 1] + 1e-3).all()
+    assert (upper[:, 1] >= FACE[list(mesh.UPPER[1:-1]), 1] - 1e-3).all()

@@ -1,0 +1,77 @@
+import cv2
+import numpy as np
+import pytest
+from drawn_talker import pose, shapes
+
+from heygemd.lips.warp import geometry, mouth
+from heygemd.lips.warp.landmarks import GAPS, INNER
+
+SHAPE = (560, 480)
+LIP, SKIN = np.array([90.0, 90.0, 180.0], np.float32), np.array([140.0, 170.0, 215.0], np.float32)
+
+
+def opening(aperture, iod_px=90.0):
+    faces = shapes([aperture, 0.0])
+    place = pose(2, iod_px=iod_px, step_px=0.0)
+    place.shift[:] += [60.0, 40.0, 0.0]
+    points = geometry.to_image(faces, place)
+    upper = [up for up, _ in GAPS]
+    rest = points[1, upper, :2].mean(axis=0)
+    return mouth.Opening(points[0, :468, :2], rest, np.eye(2, dtype=np.float32) * iod_px, aperture)
+
+
+def gap_pixels(picture, hole):
+    mask = np.zeros(SHAPE, np.uint8)
+    cv2.fillPoly(mask, [np.round(hole.points[list(INNER)]).astype(np.int32)], 1)
+    return picture[mask > 0]
+
+
+def test_a_painted_inside_is_darker_than_the_skin_and_within_range():
+    hole = opening(0.25)
+
+    inside = gap_pixels(mouth.paint_inside(hole, SHAPE, LIP, SKIN), hole)
+
+    assert inside.min() >= 0
+    assert inside.max() <= 255
+    assert inside.mean() < 0.7 * SKIN.mean()
+
+
+def test_teeth_are_the_brightest_thing_inside():
+    hole = opening(0.25)
+
+    inside = gap_pixels(mouth.paint_inside(hole, SHAPE, LIP, SKIN), hole)
+
+    assert inside.max() > 2.0 * np.median(inside)
+
+
+def test_painted_upper_teeth_stand_still_while_the_jaw_opens():
+    narrow, wide = opening(0.15), opening(0.30)
+    column = round(float(narrow.rest[0]))
+    edges = []
+    for hole in (narrow, wide):
+        line = mouth.paint_inside(hole, SHAPE, LIP, SKIN)[:, column].mean(axis=1)
+        top = int(hole.points[13, 1]) + 2
+        edges.append(top + int(np.argmin(np.diff(line[top : top + 20]))))
+
+    assert abs(edges[0] - edges[1]) <= 2
+
+
+def test_a_dark_scene_has_a_dark_mouth():
+    hole = opening(0.25)
+
+    day = gap_pixels(mouth.paint_inside(hole, SHAPE, LIP, SKIN), hole)
+    night = gap_pixels(mouth.paint_inside(hole, SHAPE, LIP * 0.2, SKIN * 0.2), hole)
+
+    assert night.mean() < 0.45 * day.mean()
+
+
+@pytest.mark.parametrize("iod_px", [25.0, 90.0, 200.0])
+def test_the_contact_line_lies_where_the_lips_meet_and_nowhere_else(iod_px):
+    closed = opening(0.0, iod_px)
+
+    line = mouth.contact_line(closed.points, SHAPE, iod_px)
+    rows = np.nonzero(line > 0.5)[0]
+
+    assert line.max() <= 1.0
+    assert abs(np.median(rows) - closed.points[13, 1]) <= max(2.0, 0.05 * iod_px)
+    assert line[: int(closed.points[0, 1]) - 3].max() < 0.05

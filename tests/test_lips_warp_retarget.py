@@ -1,0 +1,121 @@
+import numpy as np
+import pytest
+from drawn_talker import BASIS, pose, shapes, voice_of
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heygemd.lips.warp import geometry, retarget
+
+TALK = [0.0, 0.05, 0.2, 0.12, 0.0, 0.18, 0.25, 0.02]
+
+
+def test_a_person_is_closed_at_rest_even_if_the_clip_never_shows_it():
+    person = retarget.meet(shapes([0.08, 0.1, 0.2, 0.3]), BASIS)
+
+    assert geometry.aperture(person.rest) == pytest.approx(0.0, abs=1e-5)
+
+
+def test_somebody_who_opens_the_mouth_talks():
+    assert retarget.meet(shapes(TALK), BASIS).talks
+
+
+def test_an_idle_face_does_not_talk():
+    assert not retarget.meet(shapes([0.0, 0.01, 0.0, 0.02]), BASIS).talks
+
+
+def test_speech_is_brought_to_the_persons_own_range():
+    person = retarget.meet(shapes(TALK), BASIS)
+    loud = voice_of([0.0, 0.3, 0.26, 0.0, 0.31, 0.2] * 4).coefs
+
+    asked = geometry.coef_aperture(retarget.suit(loud, person, BASIS), BASIS)
+
+    assert np.quantile(asked, 0.95) < 0.31
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_lips_are_never_asked_to_pass_through_each_other(seed):
+    wild = np.random.default_rng(seed).normal(0, 2, (20, BASIS.n_coefs)).astype(np.float32)
+    person = retarget.meet(shapes(TALK), BASIS)
+
+    asked = geometry.coef_aperture(retarget.suit(wild, person, BASIS), BASIS)
+
+    assert asked.min() >= retarget.OVERLAP - 1e-3
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.integers(0, 2**32 - 1))
+def test_aimed_lips_never_cross(seed):
+    wild = np.random.default_rng(seed).normal(0, 1, (5, BASIS.n_coefs)).astype(np.float32)
+    own = shapes(TALK)
+    person = retarget.meet(own, BASIS)
+
+    moved, aperture = retarget.aim(wild, own[:5], person, BASIS, np.ones(5, np.float32))
+
+    assert retarget.widest_gap(own[:5, :468] + moved).min() >= 0.0
+    assert aperture.min() >= 0.0
+
+
+def test_lips_that_are_told_to_come_near_close_exactly():
+    own = shapes(TALK)
+    person = retarget.meet(own, BASIS)
+    near = geometry.coefs(shapes([0.005]), person.rest, BASIS)
+
+    moved, aperture = retarget.aim(near, own[2:3], person, BASIS, np.ones(1, np.float32))
+
+    assert aperture[0] == 0.0
+    assert retarget.widest_gap(own[2:3, :468] + moved)[0] == pytest.approx(0.0, abs=1e-5)
+
+
+def test_no_share_moves_nothing():
+    own = shapes(TALK)
+    person = retarget.meet(own, BASIS)
+    coefs = voice_of([0.3]).coefs
+
+    moved, _ = retarget.aim(coefs, own[:1], person, BASIS, np.zeros(1, np.float32))
+
+    assert not moved.any()
+
+
+def test_the_aim_is_the_shape_that_was_asked_for():
+    own = shapes(TALK)
+    person = retarget.meet(own, BASIS)
+    wanted = voice_of([0.2]).coefs
+
+    _, aperture = retarget.aim(wanted, own[:1], person, BASIS, np.ones(1, np.float32))
+
+    assert aperture[0] == pytest.approx(0.2, abs=0.02)
+
+
+@pytest.mark.parametrize(("yaw_deg", "share"), [(0.0, 1.0), (39.0, 1.0), (61.0, 0.0)])
+def test_the_effect_fades_as_the_head_turns_away(yaw_deg, share):
+    turned = pose(3, yaw_deg=yaw_deg)
+
+    found = retarget.strength(turned, np.ones(3, np.bool_), np.arange(3))
+
+    np.testing.assert_allclose(found, share)
+
+
+def test_half_turned_heads_are_moved_in_part():
+    found = retarget.strength(pose(1, yaw_deg=50.0), np.ones(1, np.bool_), np.zeros(1, np.int64))
+
+    assert 0.2 < found[0] < 0.8
+
+
+def test_the_effect_fades_before_and_after_frames_without_a_face():
+    seen = np.ones(40, np.bool_)
+    seen[20:25] = False
+
+    found = retarget.strength(pose(40), seen, np.arange(40))
+
+    assert (found[20:25] == 0).all()
+    assert (np.diff(found[10:21]) <= 0).all()
+    assert (np.diff(found[24:35]) >= 0).all()
+    assert found[10] == found[34] == 1.0
+    assert 0 < found[19] < 0.5
+
+
+def test_a_face_of_a_few_pixels_is_left_alone():
+    found = retarget.strength(pose(1, iod_px=15.0), np.ones(1, np.bool_), np.zeros(1, np.int64))
+
+    assert found[0] == 0.0

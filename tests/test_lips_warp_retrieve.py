@@ -1,0 +1,130 @@
+from itertools import pairwise, product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heygemd.lips.warp import retrieve
+
+SEEDS = st.integers(0, 2**32 - 1)
+FRONT = np.array([0.0, 0.0, 1.0], np.float32)
+
+
+def mouths(apertures, coefs=None):
+    n = len(apertures)
+    coefs = np.zeros((n, 3)) if coefs is None else np.asarray(coefs)
+    return retrieve.Mouths(
+        coefs.astype(np.float32), np.asarray(apertures, np.float32), np.tile(FRONT, (n, 1))
+    )
+
+
+def looks(n, *, blur=None, leak=None, inside=None):
+    return retrieve.Looks(
+        np.zeros(n, np.float32) if blur is None else np.asarray(blur, np.float32),
+        np.zeros(n, np.float32) if leak is None else np.asarray(leak, np.float32),
+        np.zeros((n, 2), np.float32) if inside is None else np.asarray(inside, np.float32),
+    )
+
+
+@settings(deadline=None, max_examples=25)
+@given(SEEDS, st.integers(1, 5), st.integers(1, 4))
+def test_the_cheapest_path_is_the_one_that_trying_all_finds(seed, n_steps, n_choices):
+    rng = np.random.default_rng(seed)
+    fit = rng.uniform(0, 5, (n_steps, n_choices)).astype(np.float32)
+    switch = rng.uniform(0, 3, (n_choices, n_choices)).astype(np.float32)
+
+    def cost(path):
+        return sum(fit[t, p] for t, p in enumerate(path)) + sum(
+            switch[a, b] for a, b in pairwise(path)
+        )
+
+    best = min(cost(path) for path in product(range(n_choices), repeat=n_steps))
+
+    assert cost(retrieve.cheapest_path(fit, switch)) == pytest.approx(best, rel=1e-5)
+
+
+def test_an_open_mouth_is_not_made_of_a_closed_one():
+    costs = retrieve.fit_costs(mouths([0.2]), mouths([0.02, 0.15]), looks(2))
+
+    assert costs[0, 1] + retrieve.STRETCH_COST < costs[0, 0]
+
+
+def test_closed_lips_are_borrowed_where_no_dark_shows_between_them():
+    chosen = retrieve.choose(
+        mouths([0.0] * 3), mouths([0.0, 0.0]), looks(2, leak=[0.05, 0.0]), np.array([0, 9])
+    )
+
+    assert (chosen == 1).all()
+
+
+def test_a_leak_does_not_matter_to_an_open_mouth():
+    costs = retrieve.fit_costs(mouths([0.2]), mouths([0.2, 0.2]), looks(2, leak=[0.2, 0.0]))
+
+    assert costs[0, 0] == pytest.approx(costs[0, 1])
+
+
+def test_sharp_keys_win_over_blurred_ones():
+    costs = retrieve.fit_costs(mouths([0.1]), mouths([0.1, 0.1]), looks(2, blur=[0.0, 0.9]))
+
+    assert costs[0, 0] < costs[0, 1]
+
+
+def test_playing_on_costs_nothing_and_jumping_does():
+    costs = retrieve.switch_costs(mouths([0.1] * 3), looks(3), np.array([4, 5, 40]))
+
+    assert costs[0, 0] == costs[0, 1] == 0.0
+    assert costs[0, 2] > 0.0
+    assert costs[1, 0] > 0.0
+
+
+def test_a_jump_between_unlike_insides_costs_more_where_it_can_be_seen():
+    inside = [[0, 0], [200, 200], [0, 0]]
+    wide = retrieve.switch_costs(mouths([0.2] * 3), looks(3, inside=inside), np.array([0, 9, 18]))
+    shut = retrieve.switch_costs(mouths([0.0] * 3), looks(3, inside=inside), np.array([0, 9, 18]))
+
+    assert wide[0, 1] > wide[0, 2]
+    assert shut[0, 1] == shut[0, 2]
+
+
+def test_costs_are_the_same_in_pieces(monkeypatch):
+    rng = np.random.default_rng(1)
+    wanted, offered = mouths(rng.uniform(0, 0.3, 50)), mouths(rng.uniform(0, 0.3, 8))
+    frames = np.arange(8) * 5
+    whole = retrieve.choose(wanted, offered, looks(8), frames)
+    monkeypatch.setattr(retrieve, "_CHUNK", 7)
+
+    np.testing.assert_array_equal(retrieve.choose(wanted, offered, looks(8), frames), whole)
+
+
+@settings(deadline=None, max_examples=25)
+@given(SEEDS, st.integers(1, 30), st.integers(1, 40))
+def test_the_farthest_rows_are_distinct_and_rising(seed, n_rows, n_wanted):
+    rows = np.random.default_rng(seed).normal(size=(n_rows, 3)).astype(np.float32)
+
+    taken = retrieve.farthest(rows, n_wanted)
+
+    assert len(taken) == min(n_rows, n_wanted)
+    assert (np.diff(taken) > 0).all()
+
+
+def test_far_rows_come_before_near_ones():
+    rows = np.array([[0.0], [0.01], [0.02], [5.0], [-5.0]], np.float32)
+
+    assert {3, 4} <= set(retrieve.farthest(rows, 3).tolist())
+
+
+@settings(deadline=None, max_examples=25)
+@given(st.lists(st.integers(0, 6), min_size=1, max_size=30))
+def test_shares_sum_to_one_and_the_larger_comes_first(path):
+    keys, shares = retrieve.cross_fade(np.array(path), np.arange(7) * 10)
+
+    np.testing.assert_allclose(shares.sum(axis=1), 1.0)
+    assert (shares[:, 0] >= shares[:, 1]).all()
+    np.testing.assert_array_equal(keys[:, 0], path)
+
+
+def test_neighbouring_frames_play_on_without_a_fade():
+    _, shares = retrieve.cross_fade(np.array([0, 1, 2]), np.array([10, 11, 12]))
+
+    assert (shares[:, 1] == 0).all()
