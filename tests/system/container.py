@@ -161,11 +161,13 @@ class Container:
         self.wait(is_active, seconds, "heygemd.service to be active")
 
     def drop(self, job, *files):
-        """Copy files from the host into a job folder in the inbox."""
+        """Copy files from the host into a job folder in the inbox, as Samba's masks would."""
         folder = self.tree / "srv/heygem/inbox" / job
         folder.mkdir()
+        folder.chmod(0o2770)
         for name, path in files:
             shutil.copyfile(path, folder / name)
+            (folder / name).chmod(0o660)
 
     def outbox(self, job):
         """Names in a job's folder, without hidden ones."""
