@@ -9,6 +9,9 @@ from heygemd.lips import mel
 from heygemd.lips.mel import log_mel
 from heygemd.records import Waveform
 
+# librosa compiles itself at its first call on a machine; that alone can take half a minute.
+pytestmark = pytest.mark.timeout(120)
+
 SECOND = np.arange(16_000) / 16_000
 
 

@@ -222,7 +222,7 @@ def test_a_size_that_changes_midway_keeps_the_first_size_and_every_frame(tool, f
 indices = st.lists(st.integers(0, 30), min_size=1, max_size=80)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100, deadline=None)
 @given(indices, st.integers(1, 9))
 def test_stretches_say_the_timeline_again_whatever_it_is(source, n_reverse):
     timeline = Timeline(np.array(source), Fraction(25))

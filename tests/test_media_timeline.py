@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heygemd.errors import MediaError
@@ -27,6 +27,7 @@ def test_an_hour_of_sound_drifts_by_less_than_a_frame(fps):
     assert abs(hour.n_frames / fps - 3600) * fps < 1
 
 
+@settings(deadline=None)
 @given(lengths, rates, policies, st.integers(1, 500))
 def test_output_is_within_half_a_frame_of_the_sound_or_the_clip_trims_it(
     sound_s, fps, policy, n_source
@@ -37,6 +38,7 @@ def test_output_is_within_half_a_frame_of_the_sound_or_the_clip_trims_it(
     assert line.n_frames == 1 or abs(line.n_frames / fps - wanted_s) <= Fraction(1, 2) / fps
 
 
+@settings(deadline=None)
 @given(lengths, rates, policies, st.integers(1, 500))
 def test_every_index_is_a_frame_of_the_clip_and_the_first_is_its_first(
     sound_s, fps, policy, n_source
@@ -48,6 +50,7 @@ def test_every_index_is_a_frame_of_the_clip_and_the_first_is_its_first(
     assert frames.max() < n_source
 
 
+@settings(deadline=None)
 @given(st.integers(2, 60), st.integers(1, 400))
 def test_pingpong_moves_by_exactly_one_frame_each_step(n_source, n_out):
     assert set(np.abs(np.diff(source(n_source, n_out, "pingpong")))) <= {1}
