@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import FrameType
@@ -92,6 +93,7 @@ def _daemon(settings: Settings, read: Callable[[], Settings]) -> Iterator[Daemon
                 wishes,
                 reloader,
                 lambda: take_requests(fs, folders),
+                lambda: _free_bytes(settings),
             )
             pulse.between = daemon.heed
             pulse.ready(model=asdict(loaded.facts))
@@ -123,6 +125,15 @@ def _pulse(settings: Settings) -> Pulse:
     pulse.notifier.extend(_LOADING_S)
     pulse.tell()
     return pulse
+
+
+def _free_bytes(settings: Settings) -> dict[str, int]:
+    """By folder; without those that are not there."""
+    free = {}
+    for name in ("inbox", "outbox", "work"):
+        with suppress(OSError):
+            free[name] = shutil.disk_usage(getattr(settings.folders, name)).free
+    return free
 
 
 def _load_models(settings: Settings, pulse: Pulse) -> models.Models:

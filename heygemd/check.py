@@ -7,34 +7,21 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
 
-from heygemd import models
+from heygemd import models, trials
 from heygemd.bell import file_system, is_silent
 from heygemd.errors import FatalError
 from heygemd.media import encode, tool
 from heygemd.settings import Settings
+from heygemd.trials import Finding
 
 _WORK_BYTES = 10 << 30  # ten clips of an hour at 720p
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        advice: what to do, where ``level`` is not ok.
-    """
-
-    name: str
-    level: Literal["ok", "warning", "error"]
-    found: str
-    advice: str = ""
 
 
 def run(settings: Settings, *, as_json: bool = False) -> int:
@@ -51,9 +38,16 @@ def run(settings: Settings, *, as_json: bool = False) -> int:
 
 
 def _looks(settings: Settings) -> Iterator[Callable[[], Iterator[Finding]]]:
+    yield trials.look_at_driver
+    yield trials.look_at_gpus
     yield lambda: _ffmpeg(settings)
+    yield trials.try_playlist
     yield lambda: _model(settings)
     yield lambda: _folders(settings)
+    yield lambda: trials.look_at_events(settings.folders.inbox)
+    for name, path in (("inbox", settings.folders.inbox), ("outbox", settings.folders.outbox)):
+        if path.is_dir():
+            yield partial(trials.try_share, name, path)
 
 
 def _guarded(look: Callable[[], Iterator[Finding]], codes: list[int]) -> Iterator[Finding]:

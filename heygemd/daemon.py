@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -114,6 +114,7 @@ class Daemon:
         wishes: looked at between turns and at every sign of progress.
         reload: reads the settings again.
         requests: what people ask of jobs, (cancel or retry, job id).
+        free_bytes: free space by folder.
         clock: monotonic seconds.
         n_failed: clips and jobs that failed in this life of the process.
     """
@@ -127,6 +128,7 @@ class Daemon:
     wishes: Wishes = field(default_factory=Wishes)
     reload: Callable[[Daemon], None] = lambda _: None
     requests: Callable[[], Iterable[tuple[str, str]]] = tuple
+    free_bytes: Callable[[], Mapping[str, int]] = dict
     clock: Callable[[], float] = time.monotonic
     n_failed: int = 0
     _runs: dict[str, Generator[ClipResult]] = field(default_factory=dict)
@@ -286,6 +288,7 @@ class Daemon:
             log.info("share.returned", side=side)
         self._lost = lost
         self.pulse.metrics.shares({side: side not in lost for side in ("inbox", "outbox")})
+        self.pulse.metrics.free(self.free_bytes())
         self.pulse.queue(len(self.intake.jobs()), self.intake.waiting(), lost)
 
     def _end(self) -> None:

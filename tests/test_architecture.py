@@ -22,7 +22,7 @@ LAYERS = [
     ["executor", "showing"],
     ["job"],
     ["daemon"],
-    ["assembly", "shelf", "status", "effective"],
+    ["assembly", "shelf", "status", "effective", "trials"],
     ["jobs"],
     ["check", "demo", "single"],
     ["cli"],
@@ -32,7 +32,7 @@ LEVEL = {world: level for level, worlds in enumerate(LAYERS) for world in worlds
 
 # Third-party packages that only these worlds and modules may import.
 HOMES = {
-    "torch": {"nets", "lips", "faces", "quality", "models", "executor", "check"},
+    "torch": {"nets", "lips", "faces", "quality", "models", "executor", "trials"},
     "cv2": {"faces", "lips", "report", "demo"},
     "mediapipe": {"faces"},
     "librosa": {"lips", "quality"},

@@ -54,7 +54,7 @@ def install(tree):
     bind = [f"--bind-ro={path}" for path in os.environ.get("HEYGEMD_BIND", "").split(":") if path]
     pip = [f"--setenv={k}={v}" for k, v in os.environ.items() if k.startswith("PIP_")]
     inside = "make -C /src install && rm -rf /src"
-    command = ["systemd-nspawn", "--quiet", "-D", tree, "--register=no", "--pipe"]
+    command = ["systemd-nspawn", "--quiet", "-D", tree, "--register=no", "--keep-unit", "--pipe"]
     subprocess.run([*command, *bind, *pip, "/bin/sh", "-c", inside], check=True, timeout=1800)
 
 
@@ -161,11 +161,13 @@ class Container:
         self.wait(is_active, seconds, "heygemd.service to be active")
 
     def drop(self, job, *files):
-        """Copy files from the host into a job folder in the inbox."""
+        """Copy files from the host into a job folder in the inbox, as Samba's masks would."""
         folder = self.tree / "srv/heygem/inbox" / job
         folder.mkdir()
+        folder.chmod(0o2770)
         for name, path in files:
             shutil.copyfile(path, folder / name)
+            (folder / name).chmod(0o660)
 
     def outbox(self, job):
         """Names in a job's folder, without hidden ones."""
