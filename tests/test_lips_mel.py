@@ -9,7 +9,7 @@ from heygemd.lips import mel
 from heygemd.lips.mel import log_mel
 from heygemd.records import Waveform
 
-# librosa compiles itself at its first call on a machine; that takes half a minute, far more on a busy one.
+# librosa compiles itself at its first call on a machine: half a minute, far more on a busy one.
 pytestmark = pytest.mark.timeout(600)
 
 SECOND = np.arange(16_000) / 16_000
