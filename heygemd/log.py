@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
+from collections.abc import Callable
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import structlog
@@ -17,9 +20,12 @@ Event = Literal[
     "clip.published",
     "clip.retried",
     "clip.staged",
+    "daemon.dumped",
+    "daemon.failed",
     "daemon.ready",
     "daemon.started",
     "daemon.stopped",
+    "device.chosen",
     "encoder.chosen",
     "ffmpeg.said",
     "intake.paused",
@@ -31,10 +37,17 @@ Event = Literal[
     "job.returned",
     "library.said",
     "model.batch_halved",
+    "model.half_refused",
     "model.loaded",
+    "report.delayed",
+    "request.granted",
+    "request.refused",
+    "settings.refused",
+    "settings.reloaded",
     "share.lost",
     "share.returned",
     "spool.recovered",
+    "status.unwritable",
     "stop.requested",
     "watch.degraded",
 ]
@@ -102,7 +115,7 @@ def configure(
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _printable,
-            renderer,
+            _one_line(renderer),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
         logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
@@ -110,6 +123,23 @@ def configure(
     )
     logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[_Bridge()], force=True)
     logging.captureWarnings(capture=True)
+    if style == "json":  # a bug ends the process; its traceback stays one line too
+        sys.excepthook = _log_bug
+        threading.excepthook = lambda args: _log_bug(
+            args.exc_type, args.exc_value or args.exc_type(), args.exc_traceback
+        )
+
+
+def _log_bug(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        sys.__excepthook__(kind, error, trace)
+        return
+    log.error("daemon.failed", code="bug", exc_info=(kind, error, trace))
+
+
+def is_configured() -> bool:
+    """Whether ``configure`` was called."""
+    return structlog.is_configured()
 
 
 def _printable(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
@@ -118,7 +148,26 @@ def _printable(logger: WrappedLogger, method: str, event: EventDict) -> EventDic
     return {key: _clean(value) for key, value in event.items()}
 
 
+# What ends a line or turns a terminal's head: C1 controls, line and paragraph separators, bidi.
+_CONTROLS = {
+    number: f"\\u{number:04x}"
+    for span in (range(0x7F, 0xA0), range(0x2028, 0x202F), range(0x2066, 0x206A))
+    for number in span
+}
+
+
+def _one_line(renderer: Callable[..., str]) -> Callable[..., str]:
+    """The renderer's line; escapes what JSON leaves as it is and some readers end a line at."""
+
+    def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
+        return renderer(logger, method, event).translate(_CONTROLS)
+
+    return render
+
+
 def _clean(value: object) -> object:
     if isinstance(value, str):
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    return value
+    if isinstance(value, dict):
+        return {_clean(key): _clean(inner) for key, inner in value.items()}
+    return [_clean(inner) for inner in value] if isinstance(value, list | tuple) else value

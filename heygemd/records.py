@@ -107,10 +107,12 @@ class VideoInfo:
         fps: exact, e.g. 30000/1001; of the constant-rate stream that is decoded.
         n_frames: estimate before decoding; 0 when nobody knows.
         duration_s: of the video stream.
-        rotation_deg: what the decoder turns, 0, 90, 180 or 270.
+        rotation_deg: what the decoder turns clockwise: 0, 90, 180 or 270.
         sample_aspect: width over height of one pixel, rotation applied.
         interlaced: the stream says that its frames are two fields.
         still: one picture, not a film.
+        stream: index of the video track in its container.
+        start_s: time stamp of the first frame, as the container counts.
     """
 
     width_px: int
@@ -129,6 +131,8 @@ class VideoInfo:
     variable_rate: bool = False
     still: bool = False
     has_audio: bool = False
+    stream: int = 0
+    start_s: Fraction = Fraction(0)
 
     def __post_init__(self) -> None:
         if self.width_px < 1 or self.height_px < 1:
@@ -139,7 +143,13 @@ class VideoInfo:
 
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
-    """What a probe says of a sound."""
+    """What a probe says of a sound.
+
+    Attributes:
+        duration_s: by the container; decoding alone tells it exactly.
+        profile: of the codec, e.g. ``LC``.
+        stream: index of the audio track in its container.
+    """
 
     codec: str
     container: str
@@ -147,6 +157,8 @@ class AudioInfo:
     n_channels: int
     duration_s: Fraction
     bit_rate: int = 0
+    profile: str = ""
+    stream: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +276,34 @@ class EncodeOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something people should know of a clip that is done.
+
+    Attributes:
+        code: an entry among the warnings of the message catalogue.
+        values: what the entry's sentences leave open.
+    """
+
+    code: str
+    values: dict[str, int | float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ClipPictures:
+    """What the report page shows of a clip.
+
+    Attributes:
+        sheet: JPEG, some frames before and, below them, after; empty where none was seen.
+        poster: JPEG, one whole frame after; empty likewise.
+        wave: SVG, the sound with what the lips made of it; empty likewise.
+    """
+
+    sheet: bytes = b""
+    poster: bytes = b""
+    wave: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ClipResult:
     """The outcome of one clip; becomes ``<stem>.json`` beside the mp4.
 
@@ -285,8 +325,9 @@ class ClipResult:
     coverage: float = 0.0
     gaps: tuple[tuple[int, int], ...] = ()
     timings_s: dict[str, float] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[Notice, ...] = ()
     notes: dict[str, float | int | str] = field(default_factory=dict)
+    pictures: ClipPictures | None = None
 
 
 @dataclass(frozen=True, slots=True)

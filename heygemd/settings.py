@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import stat
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -38,6 +39,7 @@ class Folders(_Section):
     work: Path = Field(
         Path("spool/work"), description="the daemon's own; a local disk, not a share"
     )
+    models: Path = Field(Path("models"), description="where heygemd models add keeps checkpoints")
 
 
 class Intake(_Section):
@@ -140,6 +142,20 @@ class Log(_Section):
     style: Literal["json", "console"] = Field("json", description="console is for people")
 
 
+class Service(_Section):
+    """How the daemon lives under systemd."""
+
+    drain_s: float = Field(
+        540.0,
+        ge=0.0,
+        description="after a stop is asked for, the clip in hand may take this long to finish; "
+        "less than TimeoutStopSec",
+    )
+    metrics_file: Path | None = Field(
+        None, description="Prometheus text for node_exporter, e.g. .../heygemd.prom"
+    )
+
+
 class Settings(BaseSettings):
     """All settings, by section."""
 
@@ -155,6 +171,29 @@ class Settings(BaseSettings):
     encode: Encode = Encode()
     media: Media = Media()
     log: Log = Log()
+    service: Service = Service()
+
+
+NEED_RESTART = (
+    "folders.",
+    "intake.watch",
+    "model.",
+    "faces.detector",
+    "faces.model_path",
+    "faces.workers",
+    "service.metrics_file",
+)
+"""Keys, by their beginnings, that a reload cannot change."""
+
+
+def changes(old: Settings, new: Settings) -> list[str]:
+    """The keys whose values differ, e.g. ``["intake.settle_s"]``."""
+    return [
+        f"{section}.{key}"
+        for section in Settings.model_fields
+        for key, value in getattr(new, section)
+        if value != getattr(getattr(old, section), key)
+    ]
 
 
 def render_options(settings: Settings) -> RenderOptions:
@@ -200,6 +239,8 @@ def load(path: Path | None = None, *, overrides: Sequence[str] = (), env: bool =
     """
     if path is not None and not path.is_file():
         raise ConfigError(f"no settings file at {path}; config.example.toml shows what it may hold")
+    if path is not None and path.stat().st_mode & stat.S_IWOTH:
+        raise ConfigError(f"{path} may be written by everybody; chmod o-w {path}")
 
     class _Sourced(Settings):
         @classmethod
@@ -235,6 +276,30 @@ def read_job_file(text: str) -> JobFile:
         raise JobOptionsError(f"job.toml is not TOML: {error}") from error
     except ValidationError as error:
         raise JobOptionsError(f"job.toml: {_explain(error, JobFile)}") from error
+
+
+def example() -> str:
+    """The text of config.example.toml: every key with its default and what it does."""
+    lines = [
+        "# heygemd: every setting with its default. Copy what you change; leave the rest out.",
+        "# The environment beats this file: HEYGEMD_MODEL__DEVICE=cpu is model.device.",
+    ]
+    for name, section in Settings.model_fields.items():
+        kind = section.annotation
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            raise TypeError(f"{name} is no section")
+        lines += ["", f"[{name}]  # {(kind.__doc__ or '').rstrip('.')}"]
+        for key, field in kind.model_fields.items():
+            lines += [f"# {field.description}", _assignment(key, field.default)]
+    return "\n".join(lines) + "\n"
+
+
+def _assignment(key: str, value: object) -> str:
+    if value is None:
+        return f'# {key} = ""'
+    if isinstance(value, bool):
+        return f"{key} = {str(value).lower()}"
+    return f"{key} = {value}" if isinstance(value, int | float) else f'{key} = "{value}"'
 
 
 def _nested(overrides: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import torch
 import heygemd.lips.warp
 from heygemd.lips.warp import geometry
 from training import augment, losses
-from training.phones import Viseme
+from training.phones import Viseme, silence
 
 ASSETS = Path(heygemd.lips.warp.__file__).parent / "assets"
 
@@ -85,15 +85,32 @@ def test_targets_outside_the_recording_are_not_trusted():
     assert not inside[source_s > times_s[-1]].any()
 
 
-def test_labels_outside_the_utterance_are_not_asked():
+def test_what_is_said_outside_the_utterance_is_unknown():
     source_s = 0.00625 + (np.arange(augment.N_STEPS) - 5) / 40
-    viseme = np.full(40, 3, np.int64)
 
-    kinds, core = augment.labels_at(source_s, viseme, np.ones(40, np.bool_))
+    found = augment.said_at(source_s, silence(40))
 
-    assert (kinds[10:45] == 3).all()
-    assert (kinds[45:] == -1).all()
-    assert not core[45:].any()
+    assert (found.viseme[10:45] == Viseme.SILENCE).all()
+    assert (found.viseme[45:] == -1).all()
+    assert not found.core[45:].any()
+
+
+def test_naming_right_and_surely_costs_little():
+    viseme = torch.tensor([[3, 3, -1]])
+    traits = torch.tensor([[[1.0, 0.0]] * 3])
+    logits = torch.full((1, 13, 3), -12.0)
+    logits[:, 3] = logits[:, 11] = 12.0
+
+    sure = losses.name_sounds(logits, viseme, traits)
+    wrong = losses.name_sounds(-logits, viseme, traits)
+
+    assert sure < 1.5 < wrong
+
+
+def test_naming_what_nobody_knows_costs_nothing():
+    viseme, traits = torch.full((1, 4), -1), torch.zeros(1, 4, 2)
+
+    assert losses.name_sounds(torch.randn(1, 13, 4), viseme, traits).item() == 0.0
 
 
 def mouths(by, gap, wider=0.0):

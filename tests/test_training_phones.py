@@ -5,8 +5,7 @@ import pytest
 
 from training.align import align, grid_phones
 from training.espeak import spans
-from training.phones import Viseme, visemes
-from training.speech import labels
+from training.phones import TRAITS, Viseme, said, unknown, visemes
 
 
 @pytest.mark.parametrize(
@@ -52,14 +51,36 @@ def test_a_name_that_spells_nothing_is_refused():
         grid_phones("holiday")
 
 
-def test_every_step_of_a_phone_gets_its_viseme():
-    viseme, core = labels([(0.0, 0.1, "m"), (0.1, 0.2, "ɑ")], 12)
+MOMENTS_S = (np.arange(12) + 0.25) / 40
 
-    assert viseme[:4].tolist() == [Viseme.BILABIAL] * 4
-    assert viseme[4:8].tolist() == [Viseme.OPEN] * 4
-    assert (viseme[8:] == Viseme.SILENCE).all()
-    assert core[1:3].all()
-    assert not core[8:].any()
+
+def test_every_moment_of_a_phone_gets_its_viseme():
+    heard = said([(0.0, 0.1, "m"), (0.1, 0.2, "ɑ")], MOMENTS_S)
+
+    assert heard.viseme[:4].tolist() == [Viseme.BILABIAL] * 4
+    assert heard.viseme[4:8].tolist() == [Viseme.OPEN] * 4
+    assert (heard.viseme[8:] == Viseme.SILENCE).all()
+    assert heard.core[1:3].all()
+    assert not heard.core[8:].any()
+
+
+def test_a_diphthong_has_the_traits_of_what_it_is_becoming():
+    heard = said([(0.0, 0.2, "aɪ")], MOMENTS_S)
+    low, high = (list(TRAITS).index(name) for name in ("low", "high"))
+
+    assert heard.traits[:4, low].all()
+    assert not heard.traits[4:, low].any()
+    assert heard.traits[4:8, high].all()
+
+
+def test_what_nobody_knows_stays_unknown_when_looked_up():
+    found = unknown(5).at(np.array([0, 4, 2]), np.array([True, True, False]))
+
+    assert found.viseme.tolist() == [-1, -1, -1]
+
+
+def test_silence_has_no_traits():
+    assert not said([], MOMENTS_S).traits.any()
 
 
 def test_a_voiceless_stop_begins_with_its_closure():

@@ -15,6 +15,7 @@ from safetensors.torch import save_file
 from heygemd.lips.warp import geometry
 from training import align, landmarks, report, speech, split, teacher, voice
 from training import talks as recorded
+from training.phones import said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 N_CLIPS_OF_S1 = 400  # of 1000; more of one man teaches little
 N_LESSONS = 1200
 N_TEACHER_STEPS = 800
-FIRST_RECIPE = voice.Recipe(n_steps=1000, n_channels=96, taught=0.0, named=0.0, ema=0.99)
+FIRST_RECIPE = voice.Recipe(n_steps=1000, n_channels=96, taught=0.0, ema=0.99)
 RECIPE = voice.Recipe(n_steps=2500, n_channels=96, ema=0.998)
 
 
@@ -76,9 +77,10 @@ def train(paths: Paths, seed: int) -> None:
     print("basis: variance explained", np.round(explained, 3).tolist(), flush=True)
     talks = recorded.talks(recordings, basis)
     lessons = speech.corpus(N_LESSONS, np.random.default_rng(seed))
-    first = voice.train(talks, lessons, basis, replace(FIRST_RECIPE, seed=seed))
+    first = voice.train(voice.Material(talks, lessons, basis), replace(FIRST_RECIPE, seed=seed))
     talks, lessons = taught(talks, lessons, first, basis, seed)
-    net = voice.train(talks, lessons, basis, replace(RECIPE, seed=seed))
+    material = voice.Material(talks, lessons, basis)
+    net = voice.train(material, replace(RECIPE, seed=seed), start=first)
     save(net, paths.out / "voice.safetensors", seed)
 
 
@@ -103,11 +105,13 @@ def taught(
         for talk in talks
     ]
     net = teacher.train(talks, phones, basis, seed=seed, n_steps=N_TEACHER_STEPS)
-    named = []
-    for talk, spans in zip(talks, phones, strict=True):
-        viseme, core = speech.labels(spans, len(talk.viseme))
-        named.append(replace(talk, viseme=viseme, core=core))
-    drawn = [replace(one, coefs=teacher.draw(net, one.phones, len(one.viseme))) for one in lessons]
+    named = [
+        replace(talk, said=said(spans, speech.step_moments_s(len(talk.said.viseme))))
+        for talk, spans in zip(talks, phones, strict=True)
+    ]
+    drawn = [
+        replace(one, coefs=teacher.draw(net, one.phones, len(one.said.viseme))) for one in lessons
+    ]
     return named, drawn
 
 

@@ -9,7 +9,7 @@ import torch
 
 from heygemd.lips import mel
 from heygemd.lips.warp.voice import FIRST_STEP_S, STEPS_PER_S
-from training.phones import Viseme, visemes
+from training.phones import Phone, Viseme, visemes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from heygemd.nets.voice import VoiceNet
-
-Phone = tuple[float, float, str]
-"""start_s, end_s, IPA; a pause is an empty IPA."""
 
 # GRID's file names spell their sentences, a letter or digit a word (Cooke et al. 2006, table I);
 # pronunciations are those of southern British English, phones joined by "+".
@@ -59,7 +56,7 @@ def viseme_scores(columns: NDArray[np.float32], net: VoiceNet) -> NDArray[np.flo
     margin = np.full((mel.N_MELS, 40), mel.SILENCE, np.float32)
     padded = torch.from_numpy(np.concatenate([margin, columns, margin], axis=1))
     with torch.inference_mode():
-        logits = net(padded[None])[1][0].T[20 : 20 + columns.shape[1] // 2]
+        logits = net(padded[None])[1][0, : len(Viseme)].T[20 : 20 + columns.shape[1] // 2]
     scores = torch.log_softmax(logits.double(), dim=1).numpy()
     prior = np.log(np.exp(scores).mean(axis=0) + _SMOOTH_PRIOR)
     return np.asarray(scores - _PRIOR_SHARE * prior)

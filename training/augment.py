@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from training.phones import Said
+
     Floats = NDArray[np.float32]
 
 N_STEPS = 96  # 2.4 s
@@ -130,12 +132,9 @@ def targets_at(
     return rows[after - 1] * (1 - share) + rows[after] * share, inside
 
 
-def labels_at(
-    source_s: NDArray[np.float64], viseme: NDArray[np.int64], core: NDArray[np.bool_]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Labels of the steps nearest to (N_STEPS,) moments; -1 outside and near the window's ends."""
+def said_at(source_s: NDArray[np.float64], said: Said) -> Said:
+    """What is said at (N_STEPS,) moments; unknown outside and near the window's ends."""
     step = np.rint((source_s - FIRST_STEP_S) * STEPS_PER_S).astype(np.int64)
-    inside = (step >= 0) & (step < len(viseme))
+    inside = (step >= 0) & (step < len(said.viseme))
     inside[:EDGE_STEPS] = inside[-EDGE_STEPS:] = False
-    step = step.clip(0, len(viseme) - 1)
-    return np.where(inside, viseme[step], -1), core[step] & inside
+    return said.at(step.clip(0, len(said.viseme) - 1), inside)

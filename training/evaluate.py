@@ -153,12 +153,12 @@ def phone_shares(net: VoiceNet, lessons: Iterable[Lesson], basis: Basis) -> dict
             margin = np.full((mel.N_MELS, 40), mel.SILENCE, np.float32)
             columns = np.concatenate([margin, lesson.mel, margin], axis=1)
             coefs, logits = net(torch.from_numpy(columns)[None])
-        n_steps = len(lesson.viseme)
+        n_steps = len(lesson.said.viseme)
         inside = slice(20, 20 + n_steps)
         gap = (by.aperture @ coefs[0]).numpy()[inside]
         wider = (by.width @ coefs[0]).numpy()[inside]
-        named.append(logits[0].argmax(dim=0).numpy()[inside] == lesson.viseme)
-        for first, stop, kind in phones(lesson.viseme):
+        named.append(logits[0, : len(Viseme)].argmax(dim=0).numpy()[inside] == lesson.said.viseme)
+        for first, stop, kind in phones(lesson.said.viseme):
             middle = (first + stop) // 2
             around = slice(max(0, middle - 2), middle + 3)
             if kind == Viseme.BILABIAL:

@@ -114,9 +114,24 @@ def obey(coefs: Tensor, viseme: Tensor, core: Tensor, by: Measure) -> Tensor:
     return 6.0 * gaps + 3.0 * widths
 
 
-def name_visemes(logits: Tensor, viseme: Tensor) -> Tensor:
-    """Cross-entropy of (B, C, T) logits against (B, T) classes; -1 is not asked."""
-    return functional.cross_entropy(logits, viseme, ignore_index=-1, label_smoothing=0.05)
+def name_sounds(logits: Tensor, viseme: Tensor, traits: Tensor) -> Tensor:
+    """How badly what is said is named.
+
+    Args:
+        logits: (B, visemes + traits, T).
+        viseme: (B, T) int64, -1 where nobody knows.
+        traits: (B, T, n_traits) float32, 0 or 1.
+    """
+    known = (viseme >= 0).float()
+    n_known = known.sum().clamp(min=1.0)
+    n_visemes = len(Viseme)
+    classes = functional.cross_entropy(
+        logits[:, :n_visemes], viseme, ignore_index=-1, label_smoothing=0.05, reduction="sum"
+    )
+    marks = functional.binary_cross_entropy_with_logits(
+        logits[:, n_visemes:].transpose(1, 2), traits, reduction="none"
+    )
+    return (classes + (marks.sum(dim=2) * known).sum()) / n_known
 
 
 def stay_closed(coefs: Tensor, by: Measure) -> Tensor:

@@ -14,12 +14,10 @@ from training import sounds, texts
 from training.espeak import Speaker
 from training.flite import Flite
 from training.footage import RATE_HZ
-from training.phones import Viseme, visemes
+from training.phones import Phone, Said, said
 from training.utterance import Utterance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
 LANGUAGES = (
@@ -42,9 +40,6 @@ FLITE_VOICES = ("cmu_us_slt", "cmu_us_rms", "cmu_us_kal16")
 HELD_OUT_FLITE_VOICE = "cmu_us_awb"
 _FLITE_SHARE = 0.25  # of the corpus
 
-_CORE_SHARE = 0.5  # the middle of a phone, where its shape is reached
-_CORE_LEAST_S = 0.0125
-
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
@@ -52,49 +47,27 @@ class Lesson:
 
     Attributes:
         mel: (80, N) float32 log-mel of the levelled sound.
-        viseme: (T,) int64 per step of the network.
-        core: (T,) bool, True in the middle of a phone.
+        said: what is said at each of the network's T steps.
         voice: which voice spoke.
         phones: (start_s, end_s, IPA) on the mel's clock.
         coefs: (T, K) float32 whitened, the lips that a teacher drew for the phones; empty before.
     """
 
     mel: NDArray[np.float32]
-    viseme: NDArray[np.int64]
-    core: NDArray[np.bool_]
+    said: Said
     voice: str
-    phones: tuple[tuple[float, float, str], ...]
+    phones: tuple[Phone, ...]
     coefs: NDArray[np.float32]
 
     @property
     def times_s(self) -> NDArray[np.float64]:
         """(T,) moments of the steps."""
-        return FIRST_STEP_S + np.arange(len(self.viseme)) / STEPS_PER_S
+        return step_moments_s(len(self.said.viseme))
 
 
-def labels(
-    phones: Sequence[tuple[float, float, str]], n_steps: int
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The viseme of every step of the network, and whether it is the middle of its phone.
-
-    Args:
-        phones: (start_s, end_s, IPA).
-        n_steps: at 40 a second; steps that no phone covers are silence.
-    """
-    moments_s = FIRST_STEP_S + np.arange(n_steps) / STEPS_PER_S
-    viseme = np.full(n_steps, int(Viseme.SILENCE), np.int64)
-    core = np.zeros(n_steps, np.bool_)
-    for start_s, end_s, ipa in phones:
-        first, last = visemes(ipa)
-        parts = [(start_s, end_s, first)]
-        if first != last:
-            middle_s = (start_s + end_s) / 2
-            parts = [(start_s, middle_s, first), (middle_s, end_s, last)]
-        for begin_s, stop_s, kind in parts:
-            viseme[(moments_s >= begin_s) & (moments_s < stop_s)] = int(kind)
-            reach_s = max(_CORE_LEAST_S, _CORE_SHARE * (stop_s - begin_s) / 2)
-            core |= np.abs(moments_s - (begin_s + stop_s) / 2) <= reach_s
-    return viseme, core
+def step_moments_s(n_steps: int) -> NDArray[np.float64]:
+    """(n_steps,) the moments that the network's steps stand for."""
+    return FIRST_STEP_S + np.arange(n_steps) / STEPS_PER_S
 
 
 def lesson(utterance: Utterance, rng: np.random.Generator, *, clean: bool = False) -> Lesson:
@@ -106,11 +79,9 @@ def lesson(utterance: Utterance, rng: np.random.Generator, *, clean: bool = Fals
     if not clean:
         samples = disturbed(samples, rng)
     columns = mel.log_mel(level(Waveform(samples.astype(np.float32), RATE_HZ)))
-    viseme, core = labels(phones, columns.shape[1] // 2)
     return Lesson(
         mel=columns,
-        viseme=viseme,
-        core=core,
+        said=said(phones, step_moments_s(columns.shape[1] // 2)),
         voice=utterance.voice,
         phones=phones,
         coefs=np.zeros((0, 0), np.float32),

@@ -13,6 +13,7 @@ from heygemd.lips.warp import geometry
 from heygemd.lips.warp.voice import level
 from training import basis as bases
 from training import split
+from training.phones import Said, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,8 +40,7 @@ class Talk:
         coefs: (T, K) float32 whitened.
         aperture: (T,) float32 measured, IOD of a mouth of scale 1, 0 at rest.
         times_s: (T,) middles of the frames.
-        viseme: per step of the network, -1 where nobody aligned it.
-        core: likewise, True in the middle of a phone.
+        said: what is said at each step of the network; unknown until aligned.
     """
 
     name: str
@@ -49,8 +49,7 @@ class Talk:
     coefs: NDArray[np.float32]
     aperture: NDArray[np.float32]
     times_s: NDArray[np.float64]
-    viseme: NDArray[np.int64]
-    core: NDArray[np.bool_]
+    said: Said
 
 
 def usable(recording: Recording) -> bool:
@@ -120,7 +119,6 @@ def _talk(recording: Recording, shapes: Floats, rest: Floats, who: str, basis: B
     gap = geometry.aperture(shapes) - geometry.aperture(rest)
     times_s = recording.times_s - recording.times_s[0] + _FRAME_S / 2
     columns = mel.log_mel(level(recording.sound))
-    n_steps = columns.shape[1] // 2
     return Talk(
         name=recording.name,
         speaker=who,
@@ -128,8 +126,7 @@ def _talk(recording: Recording, shapes: Floats, rest: Floats, who: str, basis: B
         coefs=geometry.coefs(shapes, rest, basis),
         aperture=gap / geometry.mouth_scale(rest),
         times_s=times_s,
-        viseme=np.full(n_steps, -1, np.int64),
-        core=np.zeros(n_steps, np.bool_),
+        said=unknown(columns.shape[1] // 2),
     )
 
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from heygemd.lips.warp.voice import FIRST_STEP_S, STEPS_PER_S
 from heygemd.nets.voice import Block, MomentNorm
 from training import augment, losses
-from training.phones import Viseme, visemes
+from training.phones import TRAITS, Viseme, traits, visemes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,23 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from heygemd.lips.warp.geometry import Basis
-    from training.align import Phone
+    from training.phones import Phone
     from training.talks import Talk
 
-# Marks of sounds that share a viseme but not a mouth (IPA chart).
-_TRAITS = {
-    "nasal": "mɱnɳɲŋɴ",
-    "fricative": "fvɸβszθðʃʒʂʐɕʑçxɣχʁħʕhɦ",
-    "stop": "pbtdʈɖcɟkɡgqɢʔɓɗʙ",
-    "voiced": "bmvdnlzðɾrʒɹɡgŋʋɱβ",
-    "front": "iɪyʏeɛøœæaj",
-    "back": "uʊoɔɑɒʌɯɤw",
-    "high": "iɪyʏɨʉuʊɯjw",
-    "low": "aɑæɐɒɶäʌ",
-    "round": "uʊoɔɒyʏøœɵʉwɥ",
-    "glide": "jwɥɹɻlɭʋɾr",
-}
-N_FEATURES = len(Viseme) + len(_TRAITS) + 4
+N_FEATURES = len(Viseme) + len(TRAITS) + 4
 _STRESS = "ˈ"
 _LONG = "ː"
 _CHANNELS = 96
@@ -62,9 +49,8 @@ def phone_features(phones: Sequence[Phone], moments_s: NDArray[np.float64]) -> N
         rows[int(Viseme.SILENCE), here] = 0.0
         rows[np.where(late, int(last), int(first)), np.flatnonzero(here)] = 1.0
         offset = len(Viseme)
-        for number, symbols in enumerate(_TRAITS.values()):
-            rows[offset + number, here] = float(any(symbol in symbols for symbol in ipa))
-        offset += len(_TRAITS)
+        rows[offset : offset + len(TRAITS), here] = np.array(traits(ipa), np.float32)[:, None]
+        offset += len(TRAITS)
         rows[offset, here] = progress
         rows[offset + 1, here] = min(1.0, 5.0 * (end_s - start_s))
         rows[offset + 2, here] = float(_STRESS in ipa)

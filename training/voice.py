@@ -17,7 +17,7 @@ from heygemd.nets.voice import VoiceNet
 from heygemd.records import Waveform
 from training import augment, losses, sounds
 from training.footage import RATE_HZ
-from training.phones import Viseme
+from training.phones import TRAITS, Said, silence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,20 +51,35 @@ class Recipe:
 
     seed: int = 0
     n_steps: int = 3000
-    n_channels: int = 128
-    n_talks: int = 16
+    n_channels: int = 96
+    n_talks: int = 10
     n_lessons: int = 12
-    n_noises: int = 3
+    n_noises: int = 2
     rate: float = 2e-3
     weight_decay: float = 0.1
-    dropout: float = 0.25
+    dropout: float = 0.2
     ema: float = 0.998
     taught: float = 0.5
-    named: float = 0.1
+    named: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class _Material:
+class Material:
+    """What there is to learn from.
+
+    Attributes:
+        talks: recorded mouths, what they say unknown or aligned.
+        lessons: synthetic speech, its lips drawn by a teacher.
+        basis: what the mouths were measured in.
+    """
+
+    talks: Sequence[Talk]
+    lessons: Sequence[Lesson]
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class _Pool:
     """What batches are drawn from.
 
     Attributes:
@@ -86,47 +101,57 @@ class _Batch:
         mel: (B, 80, N).
         coefs: (B', K, T).
         inside: (B', T) bool, where coefs and visemes hold.
-        viseme: (B', T) int64, -1 where not known.
-        core: (B', T) bool.
+        viseme: (B, T) int64, -1 where not known.
+        traits: (B, T, n_traits).
+        core: (B, T) bool.
     """
 
     mel: Tensor
     coefs: Tensor
     inside: Tensor
     viseme: Tensor
+    traits: Tensor
     core: Tensor
 
 
 def train(
-    talks: Sequence[Talk],
-    lessons: Sequence[Lesson],
-    basis: Basis,
+    material: Material,
     recipe: Recipe,
+    *,
+    start: VoiceNet | None = None,
     watch: Callable[[int, VoiceNet], None] | None = None,
 ) -> VoiceNet:
     """A network that follows the talks and obeys the lessons, in evaluation mode on the CPU.
 
     Args:
-        talks: recorded mouths; every speaker weighs by ``speaker_shares``.
-        lessons: synthetic speech.
-        basis: what the talks were measured in.
+        material: talks are drawn by ``speaker_shares``, lessons all alike.
         recipe: sizes, rates and the seed; the same recipe gives the same weights on one machine.
-        watch: called every 500 steps with the step and the averaged network.
+        start: goes on from these weights instead of random ones.
+        watch: called every 250 steps with the step and the averaged network.
     """
     torch.manual_seed(recipe.seed)
     rng = np.random.default_rng(recipe.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    net = VoiceNet(basis.n_coefs, len(Viseme), recipe.n_channels, dropout=recipe.dropout).to(device)
+    net = VoiceNet(
+        material.basis.n_coefs,
+        n_traits=len(TRAITS),
+        n_channels=recipe.n_channels,
+        dropout=recipe.dropout,
+    ).to(device)
+    if start is not None:
+        net.load_state_dict(start.state_dict())
     kept = copy.deepcopy(net).eval()
     optimiser = torch.optim.AdamW(net.parameters(), recipe.rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.rate, recipe.n_steps, pct_start=0.1
     )
-    by = losses.measure(basis).to(device)
-    material = _Material(talks, speaker_shares(talks), lessons, quiet_windows(200, rng))
+    by = losses.measure(material.basis).to(device)
+    pool = _Pool(
+        material.talks, speaker_shares(material.talks), material.lessons, quiet_windows(200, rng)
+    )
     started = time.monotonic()
     for step in range(recipe.n_steps):
-        batch = _batch(material, recipe, rng)
+        batch = _batch(pool, recipe, rng)
         loss = _loss(net.train(), batch, recipe, by, device)
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -134,7 +159,7 @@ def train(
         optimiser.step()
         schedule.step()
         _average(kept, net, min(recipe.ema, (step + 1) / (step + 20)))
-        if (step + 1) % 500 == 0:
+        if (step + 1) % 250 == 0:
             pace_ms = 1000 * (time.monotonic() - started) / (step + 1)
             print(f"voice: step {step + 1} loss {loss.item():.3f} {pace_ms:.0f} ms", flush=True)
             if watch is not None:
@@ -159,26 +184,31 @@ def quiet_windows(n_windows: int, rng: np.random.Generator) -> list[NDArray[np.f
     return made
 
 
-def _batch(material: _Material, recipe: Recipe, rng: np.random.Generator) -> _Batch:
+def _batch(pool: _Pool, recipe: Recipe, rng: np.random.Generator) -> _Batch:
     """Talks, lessons and noises, in this order."""
-    talks, lessons, noises = material.talks, material.lessons, material.noises
+    talks, lessons, noises = pool.talks, pool.lessons, pool.noises
     crowd = [talk.mel for talk in talks]
-    heard, coefs, inside, viseme, core = [], [], [], [], []
-    talks_drawn = [talks[i] for i in rng.choice(len(talks), recipe.n_talks, p=material.shares)]
+    heard, coefs, inside = [], [], []
+    spoken: list[Said] = []
+    talks_drawn = [talks[i] for i in rng.choice(len(talks), recipe.n_talks, p=pool.shares)]
     lessons_drawn = [lessons[i] for i in rng.integers(len(lessons), size=recipe.n_lessons)]
     for source in (*talks_drawn, *lessons_drawn):
         window = augment.window(source.mel, rng, crowd)
         rows, known = augment.targets_at(window.source_s, source.times_s, source.coefs)
-        kinds, middles = augment.labels_at(window.source_s, source.viseme, source.core)
         heard.append(window.mel)
         coefs.append(rows.T)
         inside.append(known)
-        viseme.append(kinds)
-        core.append(middles)
+        spoken.append(augment.said_at(window.source_s, source.said))
     for choice in rng.integers(len(noises), size=recipe.n_noises):
         lift = rng.uniform(-2.0, 1.0)
         heard.append(np.clip(noises[choice] + np.float32(lift), mel.SILENCE, -mel.SILENCE))
-    return _Batch(*(torch.from_numpy(np.stack(a)) for a in (heard, coefs, inside, viseme, core)))
+        spoken.append(silence(augment.N_STEPS))
+    tensors = [torch.from_numpy(np.stack(column)) for column in (heard, coefs, inside)]
+    tensors += [
+        torch.from_numpy(np.stack([getattr(one, name) for one in spoken]))
+        for name in ("viseme", "traits", "core")
+    ]
+    return _Batch(*tensors)
 
 
 def _loss(
@@ -187,13 +217,13 @@ def _loss(
     coefs, logits = net(batch.mel.to(device))
     first, second = recipe.n_talks, recipe.n_talks + recipe.n_lessons
     asked = (batch.coefs.to(device), batch.inside.to(device))
-    viseme, core = batch.viseme.to(device), batch.core.to(device)
+    viseme, traits, core = (t.to(device) for t in (batch.viseme, batch.traits, batch.core))
     loss: Tensor = (
         losses.follow(coefs[:first], asked[0][:first], asked[1][:first], by)
         + recipe.taught * losses.follow(coefs[first:second], asked[0][first:], asked[1][first:], by)
-        + losses.obey(coefs[first:second], viseme[first:], core[first:], by)
-        + 0.25 * losses.name_visemes(logits[first:second], viseme[first:])
-        + recipe.named * losses.name_visemes(logits[:first], viseme[:first])
+        + losses.obey(coefs[first:second], viseme[first:second], core[first:second], by)
+        + losses.name_sounds(logits[first:], viseme[first:], traits[first:])
+        + recipe.named * losses.name_sounds(logits[:first], viseme[:first], traits[:first])
         + losses.stay_closed(coefs[second:], by)
     )
     return loss

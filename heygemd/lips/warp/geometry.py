@@ -7,7 +7,7 @@ are frames without a face; they stay NaN.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ Floats = NDArray[np.float32]
 Stretch = tuple[int, int]
 """First frame, and one past the last, of frames in one shot that all show the face."""
 
+_BLOCK_FRAMES = 256
 MOUTH_WIDTH = 0.74  # IOD; the resting mouth that the basis is scaled to
 UPPER_SHARE = 0.35  # of a gap that is closed by the upper lip; the jaw does the rest
 _SAVGOL = np.array([-3.0, 12.0, 17.0, 12.0, -3.0]) / 35.0  # Savitzky-Golay, window 5, order 2
@@ -208,15 +209,27 @@ def fit_pose(
 
 def to_canonical(points: NDArray[np.float32] | NDArray[np.float64], pose: Pose) -> Floats:
     """(T, P, 3) shapes of (T, P, 3) picture points."""
-    centred = points.astype(np.float64) - pose.shift[:, None]
-    shapes = np.einsum("tij,tpi->tpj", pose.rotation, centred) / pose.scale[:, None, None]
-    return np.asarray(shapes, np.float32)
+    shapes = np.empty(points.shape, np.float32)
+    for some in _blocks(len(points)):
+        centred = points[some].astype(np.float64) - pose.shift[some, None]
+        turned = np.einsum("tij,tpi->tpj", pose.rotation[some], centred)
+        shapes[some] = turned / pose.scale[some, None, None]
+    return shapes
 
 
 def to_image(shapes: NDArray[np.float32] | NDArray[np.float64], pose: Pose) -> Floats:
     """(T, P, 3) picture points, px, of (T, P, 3) shapes."""
-    turned = np.einsum("tij,tpj->tpi", pose.rotation, shapes.astype(np.float64))
-    return np.asarray(turned * pose.scale[:, None, None] + pose.shift[:, None], np.float32)
+    points = np.empty(shapes.shape, np.float32)
+    for some in _blocks(len(shapes)):
+        turned = np.einsum("tij,tpj->tpi", pose.rotation[some], shapes[some].astype(np.float64))
+        points[some] = turned * pose.scale[some, None, None] + pose.shift[some, None]
+    return points
+
+
+def _blocks(n_frames: int) -> Iterator[slice]:
+    """Frames in double precision by the block: a long clip must not cost its whole length twice."""
+    for start in range(0, n_frames, _BLOCK_FRAMES):
+        yield slice(start, start + _BLOCK_FRAMES)
 
 
 def aperture(shapes: Floats) -> Floats:

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from heygemd.errors import ModelError
 from heygemd.lips import mel
-from heygemd.nets.voice import FOLD, REACH_STEPS, VoiceNet
+from heygemd.nets.voice import FOLD, N_VISEMES, REACH_STEPS, VoiceNet
 from heygemd.records import Waveform
 
 if TYPE_CHECKING:
@@ -75,8 +75,9 @@ def load_net(path: Path) -> VoiceNet:
             tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118 - no mapping
         net = VoiceNet(
             n_coefs=len(tensors["shape.bias"]),
-            n_visemes=len(tensors["viseme.bias"]),
+            n_traits=len(tensors["name.bias"]) - N_VISEMES,
             n_channels=len(tensors["norm.weight"]),
+            n_moving=len(tensors["rest.weight"]),
         )
         net.load_state_dict(tensors)
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:

@@ -1,0 +1,308 @@
+"""The loop: scan, claim, one clip of one job, again; signals set flags and nothing else."""
+
+from __future__ import annotations
+
+import math
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Generator, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from heygemd.bell import Bell
+from heygemd.errors import JobError, TransientError
+from heygemd.job import Queue, Workshop, run_job
+from heygemd.log import log
+from heygemd.pulse import Pulse
+from heygemd.records import ClipResult, Job
+
+_FIRST_RETRY_S = 5.0
+_LAST_RETRY_S = 300.0
+_SETTLE_POLLS = 4  # looks within one settle time; three that agree are asked for
+
+
+class Intake(Queue, Protocol):
+    """What the loop asks of the spool, beyond what a job asks."""
+
+    def ready(self, now_s: float) -> list[str]:
+        """Job folders that are complete, oldest first."""
+        ...
+
+    def waiting(self) -> dict[str, str]:
+        """Folders that are not complete yet, and why."""
+        ...
+
+    def settling(self) -> bool:
+        """Whether time alone would make a folder ready."""
+        ...
+
+    def claim(self, name: str) -> Job | None:
+        """The job, now ours; None when someone was faster or still writes."""
+        ...
+
+    def jobs(self) -> list[Job]:
+        """Accepted and not closed, in the order of their turn."""
+        ...
+
+    def cancel(self, job_id: str) -> None:
+        """Have the clips that are left fail as ``cancelled``."""
+        ...
+
+    def retry(self, job_id: str) -> bool:
+        """Open a closed job again, with the clips that failed."""
+        ...
+
+    def lost(self) -> tuple[str, ...]:
+        """Sides that are not there now: ``inbox``, ``outbox``."""
+        ...
+
+
+@dataclass(slots=True)
+class Stop:
+    """How urgently the loop shall end: 0 not at all, 1 after the clip in hand, 2 at once.
+
+    Attributes:
+        drain_s: how long the clip in hand may take before one asking counts as two.
+        clock: monotonic seconds.
+    """
+
+    urgency: int = 0
+    drain_s: float = math.inf
+    clock: Callable[[], float] = time.monotonic
+    asked_s: float | None = None
+
+    def ask(self) -> None:
+        """Once more; a signal handler may call this."""
+        self.urgency += 1
+        if self.asked_s is None:
+            self.asked_s = self.clock()
+
+    def soon(self) -> bool:
+        """Begin nothing new."""
+        return self.urgency >= 1
+
+    def now(self) -> bool:
+        """Give up the clip in hand."""
+        if self.asked_s is None:
+            return False
+        return self.urgency >= 2 or self.clock() - self.asked_s >= self.drain_s
+
+
+@dataclass(slots=True)
+class Wishes:
+    """What signals asked for and nobody has done yet; handlers set, the loop clears."""
+
+    reload: bool = False
+    dump: bool = False
+
+
+@dataclass(slots=True)
+class _Rest:
+    """A job that waits before it is tried again."""
+
+    until_s: float
+    pause_s: float
+
+
+@dataclass(slots=True)
+class Daemon:
+    """Takes jobs in and lets their clips take turns, one at a time.
+
+    Attributes:
+        wishes: looked at between turns and at every sign of progress.
+        reload: reads the settings again.
+        requests: what people ask of jobs, (cancel or retry, job id).
+        free_bytes: free space by folder.
+        clock: monotonic seconds.
+        n_failed: clips and jobs that failed in this life of the process.
+    """
+
+    intake: Intake
+    shop: Workshop
+    bell: Bell
+    stop: Stop
+    rescan_s: float
+    settle_s: float
+    wishes: Wishes = field(default_factory=Wishes)
+    reload: Callable[[Daemon], None] = lambda _: None
+    requests: Callable[[], Iterable[tuple[str, str]]] = tuple
+    free_bytes: Callable[[], Mapping[str, int]] = dict
+    clock: Callable[[], float] = time.monotonic
+    n_failed: int = 0
+    _runs: dict[str, Generator[ClipResult]] = field(default_factory=dict)
+    _turns: dict[str, int] = field(default_factory=dict)
+    _rests: dict[str, _Rest] = field(default_factory=dict)
+    _n_turns: int = 0
+    _lost: tuple[str, ...] = ()
+
+    @property
+    def pulse(self) -> Pulse:
+        """Who is told of progress."""
+        return self.shop.pulse
+
+    def run(self) -> None:
+        """Work until a stop is asked for."""
+        while not self.stop.soon():
+            if not self.turn():
+                self._wait()
+        self._end()
+
+    def drain(self) -> None:
+        """Work until nothing is ready, waiting for folders that may still settle."""
+        while not self.stop.soon():
+            if self.turn():
+                continue
+            if not (self.intake.settling() or self.intake.jobs()):
+                break
+            self._wait()
+        self._end()
+
+    def turn(self) -> bool:
+        """Scan once, then run one clip; False when there was none to run."""
+        self.heed()
+        try:
+            with self.pulse.patient():
+                self._scan()
+                job = self._next_job()
+                self._tell()
+        except TransientError as error:  # a disk is away; the next turn looks again
+            log.warning("intake.paused", code=error.reason, message=str(error))
+            return False
+        if job is not None:
+            self._advance(job)
+        return job is not None
+
+    def heed(self) -> None:
+        """Do what signals asked for; called between turns and at every sign of progress."""
+        wishes = self.wishes
+        if self.stop.soon():
+            self.pulse.stopping()
+        if wishes.reload:
+            wishes.reload = False
+            self.reload(self)
+        if wishes.dump:
+            wishes.dump = False
+            log.info("daemon.dumped", state=self.pulse.snapshot())
+            for thread, stack in stacks().items():
+                log.info("daemon.dumped", thread=thread, stack=stack)
+
+    def _scan(self) -> None:
+        for wish, job_id in self.requests():
+            self._grant(wish, job_id)
+        started_s = self.clock()
+        for name in self.intake.ready(started_s):
+            self._claim(name)
+        self.pulse.metrics.scanned(self.clock() - started_s, self.pulse.wall())
+
+    def _grant(self, wish: str, job_id: str) -> None:
+        try:
+            if wish == "cancel":
+                self.intake.cancel(job_id)
+            else:
+                self.intake.retry(job_id)
+        except JobError as error:
+            log.warning("request.refused", wish=wish, job_id=job_id, message=str(error))
+        else:
+            log.info("request.granted", wish=wish, job_id=job_id)
+
+    def _wait(self) -> None:
+        """Until the bell rings, a signal came, or something is due."""
+        until_s = self.clock() + self._pause_s()
+        while self.clock() < until_s and not self.stop.soon():
+            self.heed()
+            self.pulse.beat()
+            rang = self.bell.wait(until_s - self.clock())
+            if rang and not self.intake.settling():  # what settles is looked at often enough
+                return
+
+    def _claim(self, name: str) -> None:
+        try:
+            job = self.intake.claim(name)
+        except JobError as error:
+            self.n_failed += 1
+            self.pulse.metrics.job_ended("rejected")
+            log.warning("job.rejected", job=name, code=error.reason, message=str(error))
+        except TransientError as error:  # the next scan sees it again
+            log.warning("job.returned", job=name, code=error.reason, message=str(error))
+        else:
+            if job is not None:
+                log.info("job.claimed", job=name, job_id=job.id, n_clips=len(job.clips))
+
+    def _next_job(self) -> Job | None:
+        """The job whose last turn is longest ago, among those of the highest priority."""
+        now_s = self.clock()
+        able = [
+            job
+            for job in self.intake.jobs()
+            if job.id not in self._rests or self._rests[job.id].until_s <= now_s
+        ]
+        return min(able, key=lambda job: (-job.priority, self._turns.get(job.id, 0)), default=None)
+
+    def _advance(self, job: Job) -> None:
+        self._n_turns += 1
+        self._turns[job.id] = self._n_turns
+        run = self._runs.setdefault(job.id, run_job(job, self.shop))
+        try:
+            result = next(run, None)
+        except TransientError as error:
+            self._runs.pop(job.id)
+            if not self.stop.soon():
+                self._rest(job, error)
+            return
+        except JobError as error:
+            self._runs.pop(job.id)
+            self.n_failed += 1
+            log.error("job.returned", job=job.name, code=error.reason, message=str(error))
+            self._rest(job, error)
+            return
+        self._rests.pop(job.id, None)
+        if result is None:
+            self._runs.pop(job.id)
+            self._turns.pop(job.id)
+        elif result.outcome == "failed":
+            self.n_failed += 1
+
+    def _rest(self, job: Job, error: JobError | TransientError) -> None:
+        before = self._rests.get(job.id)
+        pause_s = _FIRST_RETRY_S if before is None else min(2 * before.pause_s, _LAST_RETRY_S)
+        self._rests[job.id] = _Rest(self.clock() + pause_s, pause_s)
+        self.pulse.metrics.retried(error.reason)
+        log.warning(
+            "clip.retried", job=job.name, code=error.reason, message=str(error), retry_in_s=pause_s
+        )
+
+    def _pause_s(self) -> float:
+        """How long nothing will need to be done, if nobody rings."""
+        pauses_s = [self.rescan_s, *(r.until_s - self.clock() for r in self._rests.values())]
+        if self.intake.waiting():
+            pauses_s.append(self.settle_s / _SETTLE_POLLS)
+        return max(0.01, min(pauses_s))
+
+    def _tell(self) -> None:
+        lost = self.intake.lost()
+        for side in sorted({*lost} - {*self._lost}):
+            log.warning("share.lost", side=side)
+        for side in sorted({*self._lost} - {*lost}):
+            log.info("share.returned", side=side)
+        self._lost = lost
+        self.pulse.metrics.shares({side: side not in lost for side in ("inbox", "outbox")})
+        self.pulse.metrics.free(self.free_bytes())
+        self.pulse.queue(len(self.intake.jobs()), self.intake.waiting(), lost)
+
+    def _end(self) -> None:
+        for run in self._runs.values():
+            run.close()
+        self.bell.close()
+        self.pulse.ended()
+        log.info("daemon.stopped", urgency=self.stop.urgency)
+
+
+def stacks() -> dict[str, list[str]]:
+    """Where every thread is, by thread name: its innermost calls, at most 20 of them."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    return {
+        f"{names.get(number, 'unknown')} {number}": traceback.format_stack(frame)[-20:]
+        for number, frame in sys._current_frames().items()  # noqa: SLF001 - documented, CPython's
+    }

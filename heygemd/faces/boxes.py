@@ -1,0 +1,62 @@
+"""Face boxes from the 478 points of the mesh, drawn as S3FD draws them."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.records import Boxes, Points
+
+# Points of the mesh.
+RIGHT_EYE, LEFT_EYE, NOSE, RIGHT_EAR, LEFT_EAR, FOREHEAD, CHIN = 33, 263, 1, 234, 454, 10, 152
+
+# Ridge regression to S3FD's boxes on 232 faces of 28 clips and their mirror images, every clip
+# counting the same (training/fit_boxes.py). Rows are x1 y1 x2 y2, columns as in ``features``.
+FACTORS = np.array(
+    [
+        [0.0089, 0.0480, 0.0281, -0.0089, -0.0042, -0.0408, 0.0130],
+        [-0.1416, 0.0000, 0.0056, -0.0479, 0.0000, 0.0524, -0.0362],
+        [-0.0089, 0.0480, -0.0281, 0.0089, -0.0042, 0.0408, -0.0130],
+        [-0.0034, 0.0000, 0.0360, -0.0467, 0.0000, 0.0729, 0.0225],
+    ],
+    dtype=np.float32,
+)
+
+
+def fit(points: Points, factors: NDArray[np.float32] = FACTORS) -> Boxes:
+    """The box that S3FD would draw around each face.
+
+    Args:
+        points: (K, 478, 3) px.
+        factors: (4, F) shift of each edge, in face sizes per unit of each of ``features``.
+
+    Returns:
+        (K, 4) float32 x1 y1 x2 y2 px.
+    """
+    around = bounds(points)
+    shift = features(points) @ factors.T
+    return np.asarray(around + shift * sizes(around)[:, None], dtype=np.float32)
+
+
+def bounds(points: Points) -> Boxes:
+    """(K, 4) boxes around (K, 478, 3) points, without more."""
+    flat = points[..., :2]
+    return np.concatenate([flat.min(axis=1), flat.max(axis=1)], axis=1)
+
+
+def sizes(boxes: Boxes) -> NDArray[np.float32]:
+    """(K,) geometric means of the boxes' sides in px."""
+    return np.asarray(np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)), dtype=np.float32)
+
+
+def features(points: Points) -> NDArray[np.float32]:
+    """(K, 7): one, and how far each head is turned, tilted and rolled, without unit."""
+    ears = points[:, LEFT_EAR] - points[:, RIGHT_EAR]
+    height = points[:, CHIN] - points[:, FOREHEAD]
+    eyes = points[:, LEFT_EYE] - points[:, RIGHT_EYE]
+    yaw = np.arctan2(ears[:, 2], ears[:, 0])
+    pitch = np.arctan2(height[:, 2], height[:, 1])
+    roll = np.arctan2(eyes[:, 1], eyes[:, 0])
+    narrow = np.log(np.linalg.norm(height, axis=1) / np.linalg.norm(ears, axis=1))
+    one = np.ones_like(yaw)
+    return np.stack([one, yaw, np.abs(yaw), pitch, roll, np.abs(roll), narrow], axis=1)

@@ -1,0 +1,183 @@
+"""One person followed through a clip: chosen, cleaned, smoothed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.errors import NoFaceError
+from heygemd.faces.detect import Sighting, areas, overlaps
+from heygemd.faces.smooth import fill_gaps, runs, smooth
+from heygemd.records import N_POINTS, Boxes, FaceChoice, FaceTrack
+
+MAX_GAP = 8  # frames a face may be unseen and still be filled in
+LINK_OVERLAP = 0.3  # of a face's boxes in neighbouring frames; a fast nod keeps 0.5
+RETURN_OVERLAP = 0.15  # of the boxes before and after a longer absence
+REACH_GAP = 50  # frames after which someone who comes back is a stranger
+MAX_JUMP = 0.25  # in face sizes from the neighbours' median; one frame that jumps so far is wrong
+POINTS_SMOOTHING = (5, 2)  # Savitzky-Golay; takes noise, keeps a bilabial of three frames
+BOXES_SMOOTHING = (9, 2)
+
+
+@dataclass(slots=True)
+class Path:
+    """One face through one shot.
+
+    Attributes:
+        at: rising frame indices.
+        which: the face's row in the sighting of each.
+        boxes: (4,) px of each.
+    """
+
+    at: list[int] = field(default_factory=list)
+    which: list[int] = field(default_factory=list)
+    boxes: list[Boxes] = field(default_factory=list)
+
+    def add(self, at: int, which: int, box: Boxes) -> None:
+        """Take the face ``which`` of frame ``at``."""
+        self.at.append(at)
+        self.which.append(which)
+        self.boxes.append(box)
+
+
+def track_face(
+    sightings: Sequence[Sighting],
+    cuts: tuple[int, ...],
+    choice: FaceChoice,
+    frame_size: tuple[int, int],
+) -> FaceTrack:
+    """One person through one clip.
+
+    In each shot the person is chosen anew: the one of most area over the shot, or the one seen
+    long and far to the left, to the right, near the centre. Then they are followed by overlap.
+    Gaps of up to eight frames inside a shot are filled; frames of longer gaps have no face.
+
+    Args:
+        sightings: one per frame.
+        cuts: sorted indices of frames that start a new shot.
+        choice: whom to follow.
+        frame_size: width and height in px.
+
+    Returns:
+        Smoothed boxes and points; ``detected`` is True where the face itself was seen.
+    """
+    n_frames = len(sightings)
+    boxes = np.full((n_frames, 4), np.nan, dtype=np.float32)
+    has_points = any(seen.points is not None for seen in sightings)
+    points = np.full((n_frames, N_POINTS, 3), np.nan, np.float32) if has_points else None
+    for start, stop in shots(n_frames, cuts):
+        present = people(paths(sightings, range(start, stop)))
+        person = max(present, key=lambda path: _merit(path, choice, frame_size), default=Path())
+        boxes[person.at] = np.array(person.boxes, dtype=np.float32).reshape(-1, 4)
+        boxes[start + outliers(boxes[start:stop])] = np.nan
+        for at, which in zip(person.at, person.which, strict=True):
+            seen = sightings[at].points
+            if points is not None and seen is not None and np.isfinite(boxes[at, 0]):
+                points[at] = seen[which]
+    detected = np.isfinite(boxes[:, 0])
+    for start, stop in shots(n_frames, cuts):
+        boxes[start:stop] = smooth(fill_gaps(boxes[start:stop], MAX_GAP), *BOXES_SMOOTHING)
+        if points is not None:
+            points[start:stop] = smooth(fill_gaps(points[start:stop], MAX_GAP), *POINTS_SMOOTHING)
+    return FaceTrack(boxes, points, detected, cuts)
+
+
+def require_coverage(track: FaceTrack, min_coverage: float) -> None:
+    """Nothing, where enough frames show the face.
+
+    Raises:
+        NoFaceError: says how many do and which do not.
+    """
+    if track.coverage >= min_coverage:
+        return
+    missing = list(runs(~track.present))
+    where = ", ".join(f"{start} to {stop - 1}" for start, stop in missing[:5])
+    more = f" and {len(missing) - 5} more stretches" if len(missing) > 5 else ""
+    raise NoFaceError(
+        f"a face in {int(track.present.sum())} of {len(track.present)} frames "
+        f"({track.coverage:.0%}), want {min_coverage:.0%}; none in frames {where}{more}; "
+        "use a clip that shows the face, or lower min_coverage"
+    )
+
+
+def shots(n_frames: int, cuts: tuple[int, ...]) -> list[tuple[int, int]]:
+    """Each shot as ``[start, stop)``."""
+    edges = [0, *cuts, n_frames]
+    return [(start, stop) for start, stop in pairwise(edges) if start < stop]
+
+
+def paths(sightings: Sequence[Sighting], shot: range) -> list[Path]:
+    """Every face of a shot, linked from frame to frame by overlap, the best overlaps first."""
+    found: list[Path] = []
+    for at in shot:
+        boxes = sightings[at].boxes
+        alive = [path for path in found if at - path.at[-1] <= MAX_GAP + 1]
+        taken: set[int] = set()
+        if alive and len(boxes):
+            last = np.stack([path.boxes[-1] for path in alive])
+            for path_row, which in _pairs(overlaps(last, boxes)):
+                alive[path_row].add(at, which, boxes[which])
+                taken.add(which)
+        new = [which for which in range(len(boxes)) if which not in taken]
+        found += [Path([at], [which], [boxes[which]]) for which in new]
+    return found
+
+
+def people(found: Sequence[Path]) -> list[Path]:
+    """Paths joined into people: whoever comes back soon, near where they left, is the same."""
+    known: list[Path] = []
+    for path in sorted(found, key=lambda path: path.at[0]):
+        gone = [other for other in known if 0 < path.at[0] - other.at[-1] <= REACH_GAP]
+        shared = [
+            float(overlaps(path.boxes[0][None], other.boxes[-1][None])[0, 0]) for other in gone
+        ]
+        if shared and max(shared) > RETURN_OVERLAP:
+            same = gone[shared.index(max(shared))]
+            same.at += path.at
+            same.which += path.which
+            same.boxes += path.boxes
+        else:
+            known.append(Path([*path.at], [*path.which], [*path.boxes]))
+    return known
+
+
+def outliers(boxes: Boxes) -> NDArray[np.int64]:
+    """Rows that lie far from what their neighbours on both sides say, (T, 4) px with NaN gaps."""
+    rows = np.flatnonzero(np.isfinite(boxes[:, 0]))
+    if len(rows) < 5:
+        return np.empty(0, dtype=np.int64)
+    seen = boxes[rows]
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(seen, ((2, 2), (0, 0)), "edge"), 5, 0)
+    off = np.abs(seen - np.median(windows, axis=2)).max(axis=1)
+    return np.asarray(rows[off > MAX_JUMP * np.sqrt(areas(seen))], dtype=np.int64)
+
+
+def _pairs(shared: NDArray[np.float32]) -> list[tuple[int, int]]:
+    """Row and column of the pairs that overlap most, each row and column once."""
+    chosen = []
+    shared = shared.copy()
+    while shared.size and shared.max() > LINK_OVERLAP:
+        row, column = divmod(int(shared.argmax()), shared.shape[1])
+        chosen.append((row, column))
+        shared[row], shared[:, column] = 0, 0
+    return chosen
+
+
+def _merit(path: Path, choice: FaceChoice, frame_size: tuple[int, int]) -> float:
+    """How well a path fits the choice; time seen weighs in, so that a flicker is never chosen."""
+    boxes = np.stack(path.boxes)
+    area = float(areas(boxes).sum())
+    if choice == "largest":
+        return area
+    width_px, height_px = frame_size
+    x, y = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0).tolist()
+    away: float = {
+        "left": x / width_px,
+        "right": 1 - x / width_px,
+        "centre": float(np.hypot(x - width_px / 2, y - height_px / 2)) / width_px,
+    }[choice]
+    return len(path.at) / (0.05 + max(0.0, away))

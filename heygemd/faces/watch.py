@@ -1,0 +1,103 @@
+"""Pass 1 over a clip: who is seen in each frame, and where shots begin."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from dataclasses import dataclass
+
+import numpy as np
+
+from heygemd.faces.cuts import CutFinder
+from heygemd.faces.detect import FaceDetector, Sighting
+from heygemd.records import Frames
+
+STRETCH_BYTES = 128 * 2**20  # of frames in one call at most: 20 of 1080p, 5 of 4K
+MAX_THREADS = 8  # more wait for the decoder
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What pass 1 knows of a clip.
+
+    Attributes:
+        sightings: one per frame.
+        cuts: sorted indices of frames that start a new shot, never 0.
+        frame_size: width and height in px; (0, 0) for a clip without frames.
+    """
+
+    sightings: tuple[Sighting, ...]
+    cuts: tuple[int, ...]
+    frame_size: tuple[int, int]
+
+
+def watch(batches: Iterable[Frames], detector: FaceDetector, *, n_threads: int = 1) -> Watched:
+    """Look at every frame of a clip once.
+
+    The clip is cut into stretches of ``detector.wants_frames``, fewer where frames are huge,
+    whatever the batches; each stretch is one call. So the result depends neither on batch sizes
+    nor on threads. At most ``n_threads + 1`` stretches and one batch are held at a time.
+
+    Args:
+        batches: (N, H, W, 3) uint8 BGR each, in order; read in this thread.
+        detector: called from ``n_threads`` threads.
+        n_threads: at least 1.
+
+    Raises:
+        ValueError: the frames are not all of one size.
+    """
+    sightings: list[Sighting] = []
+    finder = CutFinder()
+    frame_size = (0, 0)
+    waiting: deque[Future[list[Sighting]]] = deque()
+    pool = ThreadPoolExecutor(n_threads, thread_name_prefix="faces")
+    try:
+        for stretch in stretches(batches, detector.wants_frames):
+            frame_size = (stretch.shape[2], stretch.shape[1])
+            # Threads start with an empty context: carry the log's job and clip over.
+            waiting.append(pool.submit(copy_context().run, detector.detect, stretch))
+            finder.add(stretch)
+            if len(waiting) > n_threads:
+                sightings += waiting.popleft().result()
+        for rest in waiting:
+            sightings += rest.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return Watched(tuple(sightings), finder.cuts(), frame_size)
+
+
+def thread_count(workers: int) -> int:
+    """How many threads ``faces.workers`` means: 0 is one per core we may use, up to eight."""
+    return workers or min(MAX_THREADS, len(os.sched_getaffinity(0)))
+
+
+def stretches(batches: Iterable[Frames], n_frames: int) -> Iterator[Frames]:
+    """The same frames in runs of one length, the last one shorter.
+
+    Args:
+        batches: (N, H, W, 3) uint8 BGR each.
+        n_frames: the length; less where so many frames exceed 128 MiB.
+
+    Raises:
+        ValueError: the frames are not all of one size.
+    """
+    held: list[Frames] = []
+    n_held = 0
+    for batch in batches:
+        if held and batch.shape[1:] != held[0].shape[1:]:
+            raise ValueError(f"a frame of {batch.shape[1:]} after {held[0].shape[1:]}")
+        n_frames = (
+            max(1, min(n_frames, STRETCH_BYTES // batch[0].nbytes)) if len(batch) else n_frames
+        )
+        held.append(batch)
+        n_held += len(batch)
+        while n_held >= n_frames:
+            joined = held[0] if len(held) == 1 else np.concatenate(held)
+            yield joined[:n_frames]
+            held = [joined[n_frames:]]
+            n_held -= n_frames
+    if n_held:
+        yield held[0] if len(held) == 1 else np.concatenate(held)

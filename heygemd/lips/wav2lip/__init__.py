@@ -1,0 +1,1 @@
+"""Wav2Lip behind the lip models' contract."""

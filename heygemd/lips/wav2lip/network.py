@@ -1,0 +1,98 @@
+"""The Wav2Lip network on its device, in the precision that proves faithful there."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from heygemd.errors import GpuLostError
+from heygemd.lips.containers import StateDict
+from heygemd.lips.device import fault_of, first_line
+from heygemd.log import log
+from heygemd.nets.wav2lip import FACE_SIZE_PX, N_COLUMNS, N_MELS, Wav2Lip, fuse
+
+_TOLERANCE = 2 / 255  # half precision may move a pixel by this much
+
+
+class Half(nn.Module):
+    """A network in half precision that takes and gives single precision."""
+
+    def __init__(self, full: nn.Module) -> None:
+        super().__init__()
+        self.half_network = full.half()
+
+    def forward(self, mel: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+        """As the network in single precision."""
+        spoken: torch.Tensor = self.half_network(mel.half(), faces.half())
+        return spoken.float()
+
+
+def network_on(device: torch.device, state: StateDict, *, exact: bool) -> nn.Module:
+    """A network that is ready to speak.
+
+    Args:
+        device: where it runs.
+        state: weights by their published names.
+        exact: True computes as the published code does, layer by layer in single precision; False
+            folds batch norms, and takes half precision on a GPU where that proves faithful.
+
+    Raises:
+        GpuLostError: the GPU has no room for the weights, or fails.
+    """
+    with torch.device("meta"):
+        network = Wav2Lip()
+    network.load_state_dict(state, strict=True, assign=True)
+    network.eval().requires_grad_(requires_grad=False)
+    try:
+        if exact:
+            return network.to(device)
+        fused = fuse(network).to(device)
+        return half_if_faithful(fused, fuse(network).to(device)) if device.type == "cuda" else fused
+    except RuntimeError as error:
+        if fault_of(error) is None:
+            raise
+        raise GpuLostError(f"cannot load Wav2Lip onto {device}: {first_line(error)}") from error
+
+
+def half_if_faithful(full: nn.Module, spare: nn.Module) -> nn.Module:
+    """The network in half precision if it draws the same pictures, else as it is.
+
+    Args:
+        full: in single precision.
+        spare: a copy, which becomes the half.
+    """
+    half = Half(spare)
+    parameter = next(full.parameters())
+    mel, faces = (tensor.to(parameter.device) for tensor in _trial())
+    with torch.inference_mode():
+        error = (half(mel, faces) - full(mel, faces)).abs().max().item()
+    if error <= _TOLERANCE:  # False for NaN, which half precision makes of what it cannot hold
+        return half
+    log.warning("model.half_refused", max_error=error, tolerance=_TOLERANCE)
+    return full
+
+
+def speak(network: nn.Module, mel: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+    """(B, 3, 96, 96) float32 on the CPU.
+
+    Without TF32, whose 10 bits of mantissa are visible next to the published pictures.
+    """
+    with (
+        torch.inference_mode(),
+        torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
+    ):
+        spoken: torch.Tensor = network(mel, faces)
+        return spoken.cpu()
+
+
+def _trial() -> tuple[torch.Tensor, torch.Tensor]:
+    """Loud, quiet and silent windows for dark, bright and busy faces; the same at every start."""
+    source = torch.Generator().manual_seed(96)
+    mel = torch.rand(6, 1, N_MELS, N_COLUMNS, generator=source) * 8 - 4
+    mel[4:] = -4.0
+    faces = torch.rand(6, 6, FACE_SIZE_PX, FACE_SIZE_PX, generator=source)
+    faces[1:4] = torch.nn.functional.avg_pool2d(faces[1:4], 9, 1, 4)
+    faces[2] *= 0.2
+    faces[3] = 1 - 0.2 * faces[3]
+    faces[:, :3, FACE_SIZE_PX // 2 :] = 0
+    return mel, faces

@@ -1,0 +1,96 @@
+"""The networks, loaded once per process: a face detector and one lip model."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from heygemd.errors import ConfigError
+from heygemd.faces.detect import FaceDetector
+from heygemd.lips.base import LipModel
+from heygemd.lips.device import choose_device
+from heygemd.records import ModelFacts, Waveform
+from heygemd.settings import Faces, Model
+
+_HEARING_HZ = 16_000
+_MAX_WORKERS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """What stays loaded.
+
+    Attributes:
+        n_workers: threads that may ask the detector at once.
+    """
+
+    detector: FaceDetector
+    lips: LipModel
+    n_workers: int = 1
+
+    def close(self) -> None:
+        """Give back what the detector holds; the lip model goes with the process."""
+        self.detector.close()
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What the logs say of them."""
+        lips = self.lips
+        return ModelFacts(lips.name, lips.sha256, lips.device, self.detector.name)
+
+
+def load(model: Model, faces: Faces) -> Models:
+    """Load and warm up.
+
+    Raises:
+        ConfigError: model and detector do not fit each other.
+        ModelError: weights that cannot be used.
+        DependencyError: a library that is missing.
+        GpuLostError: the device asked for is not there.
+    """
+    lips = _lip_model(model)
+    if lips.wants_points and faces.detector == "s3fd":
+        raise ConfigError(
+            f"model {lips.name} wants face meshes, faces.detector = s3fd gives boxes only; "
+            "set faces.detector = mediapipe"
+        )
+    detector = _detector(faces)
+    lips.hear(Waveform(np.zeros(_HEARING_HZ, np.float32), _HEARING_HZ))
+    return Models(detector, lips, n_workers(faces))
+
+
+def _lip_model(model: Model) -> LipModel:
+    """Heavy imports stay in the branch that needs them."""
+    if model.name == "warp":
+        from heygemd.lips.warp.model import Warp  # noqa: PLC0415
+
+        return Warp(device=str(choose_device(model.device)))
+    if model.name == "wav2lip":
+        from heygemd.lips.wav2lip.model import Wav2LipModel  # noqa: PLC0415
+
+        if model.path is None:
+            raise ConfigError(
+                "model.name = wav2lip, but model.path names no checkpoint; "
+                "run heygemd models add PATH and set model.path to what it prints"
+            )
+        return Wav2LipModel(model.path, device=model.device, batch=model.batch, compat=model.compat)
+    from heygemd.lips.passthrough import Passthrough  # noqa: PLC0415
+
+    return Passthrough()
+
+
+def _detector(faces: Faces) -> FaceDetector:
+    if faces.detector == "s3fd":
+        from heygemd.faces.s3fd import S3fdDetector  # noqa: PLC0415
+
+        return S3fdDetector(faces.model_path)
+    from heygemd.faces.mesh import FaceMesh  # noqa: PLC0415
+
+    return FaceMesh(n_workers(faces), faces.model_path)
+
+
+def n_workers(faces: Faces) -> int:
+    """Detector threads: as set, or one per core that this process may use, up to eight."""
+    return faces.workers or min(len(os.sched_getaffinity(0)), _MAX_WORKERS)

@@ -1,0 +1,315 @@
+"""The path of one video, in the order it happens; the only place where the worlds meet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.errors import TransientError
+from heygemd.faces import paste, track, watch
+from heygemd.lips.base import LipModel, Plan, Voice
+from heygemd.media import audio, encode, probe, verify
+from heygemd.media.decode import VideoReader
+from heygemd.media.limits import Limits
+from heygemd.media.timeline import lay_timeline
+from heygemd.media.tool import Ffmpeg
+from heygemd.models import Models
+from heygemd.prefetch import prefetch
+from heygemd.records import (
+    AudioInfo,
+    Clip,
+    ClipPictures,
+    ClipResult,
+    EncodeOptions,
+    FaceTrack,
+    Frames,
+    Notice,
+    RenderOptions,
+    Waveform,
+)
+from heygemd.report.pictures import Sampler, waveform
+
+T = TypeVar("T")
+
+Progress = Callable[[str, int, int], None]
+"""Told ``(stage, frames done, frames in all)``; all is 0 while nobody knows."""
+
+_BATCH_BYTES = 48 << 20  # frames in one batch: 17 of 720p, 7 of 1080p, 1 of 4K
+
+
+def no_progress(stage: str, n_done: int, n_frames: int) -> None:
+    """Nobody is looking."""
+    del stage, n_done, n_frames
+
+
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What rendering needs besides the models: ffmpeg, its limits, how outputs are written."""
+
+    tool: Ffmpeg
+    limits: Limits
+    encode: EncodeOptions
+    batch: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A job's sound, read once.
+
+    Attributes:
+        path: the original file, which is what viewers will hear.
+        sound: what is in it, 16 kHz mono, not delayed.
+        voice: what the lip model wants of it.
+        quiet: no sample is louder than a whisper of noise.
+    """
+
+    path: Path
+    info: AudioInfo
+    sound: Waveform
+    voice: Voice
+    quiet: bool
+
+    @property
+    def duration_s(self) -> Fraction:
+        """Exact length."""
+        return self.sound.duration_s
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTask:
+    """One staged clip, the sound to sync it to, and where its mp4 goes.
+
+    Attributes:
+        stopped: asked between batches; True gives the clip up as it stands.
+    """
+
+    clip: Clip
+    heard: Heard
+    out: Path
+    options: RenderOptions
+    progress: Progress = no_progress
+    stopped: Callable[[], bool] = lambda: False
+
+
+def hear(path: Path, options: RenderOptions, lips: LipModel, studio: Studio) -> Heard:
+    """Read a job's sound and let the model listen to it, once.
+
+    Raises:
+        AudioError: the file cannot be read or used.
+    """
+    info = probe.probe_audio(path, studio.limits)
+    sound = audio.read_waveform(studio.tool, path, studio.limits)
+    voice = lips.hear(_delayed(sound, options.sync_offset_ms))
+    return Heard(path, info, sound, voice, quiet=audio.is_silent(sound))
+
+
+def _delayed(sound: Waveform, offset_ms: float) -> Waveform:
+    """The sound as the lips shall follow it: later by ``offset_ms``, and no shorter."""
+    shift = round(abs(offset_ms) / 1000.0 * sound.rate_hz)
+    if shift == 0:
+        return sound
+    quiet = np.zeros(shift, np.float32)
+    moved = (quiet, sound.samples[:-shift]) if offset_ms > 0 else (sound.samples[shift:], quiet)
+    return Waveform(np.concatenate(moved)[: len(sound.samples)], sound.rate_hz)
+
+
+def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
+    """Lip-sync one video into ``task.out``. Memory holds a few batches, never the whole clip.
+
+    Raises:
+        ClipError: this clip cannot be done, and why.
+        TransientError: a stop was asked for.
+    """
+    clock = _Clock()
+    with clock.stage("probe"):
+        info = probe.probe(task.clip.path, studio.limits)
+    batch = max(1, min(studio.batch, _BATCH_BYTES // (info.width_px * info.height_px * 3)))
+    reader = VideoReader(studio.tool, task.clip.path, info, studio.limits)
+    with clock.stage("faces"):
+        faces = _find_faces(task, reader, models, batch)
+    timeline = lay_timeline(
+        len(faces.detected), info.fps, task.heard.duration_s, task.options.length
+    )
+    reader.timeline = timeline
+    sound_s = task.heard.duration_s
+    if task.options.length == "trim":
+        sound_s = min(sound_s, timeline.n_frames / timeline.fps)
+    with clock.stage("study"):
+        plan = models.lips.study(_Followed(reader, task), faces, task.heard.voice)
+    sampler = Sampler(timeline.n_frames, faces.boxes[timeline.source])
+    with (
+        clock.stage("render"),
+        prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
+        prefetch(clock.timed("lips", _spoken(batches, plan, models.lips, sampler))) as spoken,
+    ):
+        counted = _counted(spoken, "render", timeline.n_frames, task)
+        encoded = encode.write_video(
+            studio.tool,
+            counted,
+            task.out,
+            info=info,
+            fps=timeline.fps,
+            n_frames=timeline.n_frames,
+            sound=encode.Sound(task.heard.path, task.heard.info, sound_s),
+            options=studio.encode,
+            limits=studio.limits,
+        )
+    with clock.stage("verify"):
+        verify.verify_video(
+            task.out,
+            n_frames=timeline.n_frames,
+            fps=timeline.fps,
+            sound_s=sound_s,
+            limits=studio.limits,
+        )
+    result = _result(task, reader, faces, encoded, clock)
+    return replace(result, pictures=_pictures(task.heard.sound, result, sampler))
+
+
+def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int) -> FaceTrack:
+    """Pass one: every frame is looked at once."""
+    with prefetch(reader.read_all(batch)) as batches:
+        counted = _counted(batches, "faces", reader.info.n_frames, task)
+        seen = watch.watch(counted, models.detector, n_threads=models.n_workers)
+    faces = track.track_face(seen.sightings, seen.cuts, task.options.face, seen.frame_size)
+    track.require_coverage(faces, task.options.min_coverage)
+    return faces
+
+
+def _spoken(
+    batches: Iterable[Frames], plan: Plan, lips: LipModel, sampler: Sampler
+) -> Iterator[Frames]:
+    start = 0
+    for frames in batches:
+        span = range(start, start + len(frames))
+        laid = paste.lay(frames, lips.speak(frames, plan, span))
+        sampler.see(start, frames, laid)
+        yield laid
+        start = span.stop
+
+
+def _pictures(sound: Waveform, result: ClipResult, sampler: Sampler) -> ClipPictures:
+    """What the report shows of the clip."""
+    n_samples = round(result.duration_s * sound.rate_hz)
+    heard = Waveform(sound.samples[:n_samples], sound.rate_hz)
+    wave = waveform(heard, n_frames=result.n_frames, gaps=result.gaps, chosen=sampler.chosen)
+    return ClipPictures(sampler.sheet(), sampler.poster(), wave)
+
+
+def _counted(
+    batches: Iterable[Frames], stage: str, n_frames: int, task: ClipTask
+) -> Iterator[Frames]:
+    """The same batches; tells progress and heeds a stop between them."""
+    n_done = 0
+    for frames in batches:
+        if task.stopped():
+            raise TransientError("a stop was asked for in the middle of a clip", code="stopped")
+        yield frames
+        n_done += len(frames)
+        task.progress(stage, n_done, n_frames)
+
+
+class _Followed:
+    """A reader that tells progress of what a model reads while it studies, and heeds a stop."""
+
+    def __init__(self, reader: VideoReader, task: ClipTask) -> None:
+        self.info, self.timeline = reader.info, reader.timeline
+        self._reader, self._task = reader, task
+        self._n_read = 0
+
+    def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Frames]]:
+        """See ``ClipReader.frames_at``."""
+        for index, frame in self._reader.frames_at(indices):
+            if self._task.stopped():
+                raise TransientError("a stop was asked for in the middle of a clip", code="stopped")
+            yield index, frame
+            self._n_read += 1
+            self._task.progress("study", self._n_read, 0)
+
+
+def _result(
+    task: ClipTask,
+    reader: VideoReader,
+    faces: FaceTrack,
+    encoded: encode.Encoded,
+    clock: _Clock,
+) -> ClipResult:
+    timeline = reader.timeline
+    without_face = ~faces.present[timeline.source]
+    return ClipResult(
+        task.clip,
+        "ok",
+        info=reader.info,
+        n_frames=timeline.n_frames,
+        fps=timeline.fps,
+        duration_s=timeline.n_frames / timeline.fps,
+        coverage=faces.coverage,
+        gaps=_ranges(without_face),
+        timings_s=clock.timings_s(),
+        warnings=tuple(_warnings(task, faces, without_face)),
+        notes={
+            "n_source_frames": len(faces.detected),
+            "cuts": len(faces.cuts),
+            "width_px": encoded.width_px,
+            "height_px": encoded.height_px,
+            "sound": encoded.sound,
+        },
+    )
+
+
+def _warnings(
+    task: ClipTask, faces: FaceTrack, without_face: NDArray[np.bool_]
+) -> Iterator[Notice]:
+    if task.heard.quiet:
+        yield Notice("silent_sound")
+    if without_face.any():
+        n_gone, n_frames = int(without_face.sum()), len(without_face)
+        yield Notice("frames_without_face", {"n_gone": n_gone, "n_frames": n_frames})
+    if faces.cuts:
+        yield Notice("cuts", {"n_cuts": len(faces.cuts)})
+
+
+def _ranges(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    """[first, last] of every run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    return tuple((int(a), int(b) - 1) for a, b in edges.reshape(-1, 2))
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Wall seconds per stage; decode and lips run beside render and lie within it."""
+
+    _spent_s: dict[str, float] = field(default_factory=dict)
+    _started_s: float = field(default_factory=time.monotonic)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Time the block."""
+        start_s = time.monotonic()
+        try:
+            yield
+        finally:
+            self._spent_s[name] = self._spent_s.get(name, 0.0) + time.monotonic() - start_s
+
+    def timed(self, name: str, items: Iterable[T]) -> Iterator[T]:
+        """Time what it takes to produce each item."""
+        source = iter(items)
+        while True:
+            with self.stage(name):
+                try:
+                    item = next(source)
+                except StopIteration:
+                    return
+            yield item
+
+    def timings_s(self) -> dict[str, float]:
+        """Seconds by stage, and ``total``."""
+        return {**self._spent_s, "total": time.monotonic() - self._started_s}

@@ -1,0 +1,60 @@
+"""``heygemd models``: the checkpoints that were checked and kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from heygemd.errors import ModelError
+from heygemd.lips import modelstore
+from heygemd.settings import Settings
+
+
+def show(settings: Settings) -> int:
+    """Print what is in the folder of models, and what is built in."""
+    table = Table("name", "kind", "file", "MB", "sha256", "added", box=None)
+    table.add_row("warp", "warp", "built in", "", "", "")
+    for stored in modelstore.stored_models(settings.folders.models):
+        table.add_row(
+            stored.known_as or stored.name,
+            stored.kind,
+            str(settings.folders.models / stored.file),
+            f"{stored.n_bytes / 1e6:.1f}",
+            stored.sha256[:12],
+            stored.date,
+        )
+    Console(soft_wrap=True).print(table)
+    return 0
+
+
+def add(path: Path, settings: Settings) -> int:
+    """Check a checkpoint, keep a safetensors copy, say how to use it.
+
+    Raises:
+        ModelError: not weights that heygemd can use; says what it is instead.
+    """
+    stored = modelstore.add(path, settings.folders.models, date=f"{datetime.now(UTC):%Y-%m-%d}")
+    kept = settings.folders.models / stored.file
+    known = f" (known as {stored.known_as})" if stored.known_as else ""
+    print(f"{path.name} is {stored.kind}{known}, sha256 {stored.source_sha256}")
+    print(f"kept as {kept.resolve()}, sha256 {stored.sha256}")
+    print("to use it, put this into your settings:\n")
+    print(f'[model]\nname = "{stored.kind}"\npath = "{kept.resolve()}"')
+    return 0
+
+
+def verify(settings: Settings) -> int:
+    """Compare every kept checkpoint with its record; 78 when one has changed."""
+    worst = 0
+    for stored in modelstore.stored_models(settings.folders.models):
+        try:
+            modelstore.verify(stored, settings.folders.models)
+        except ModelError as error:
+            worst = error.exit_code
+            print(f"{stored.file}: {error}")
+        else:
+            print(f"{stored.file}: whole, sha256 {stored.sha256}")
+    return worst

@@ -1,0 +1,151 @@
+"""``heygemd render``: one voice, some videos, no inbox; results in a folder of the user's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bars
+
+from heygemd import models
+from heygemd.assembly import make_studio
+from heygemd.errors import AudioError, MediaError
+from heygemd.executor import LocalExecutor
+from heygemd.log import configure
+from heygemd.records import Clip, Job
+from heygemd.render import ClipTask, Progress, hear
+from heygemd.report.documents import clip_log
+from heygemd.settings import Settings, render_options
+from heygemd.spool import names
+
+
+def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -> int:
+    """Lip-sync ``videos`` to ``audio``; an mp4 and a JSON log each under ``out``.
+
+    Nothing that stands in ``out`` is overwritten: a name that is taken gets ``~2``.
+
+    Returns:
+        0, or 1 when a video failed.
+
+    Raises:
+        AudioError: the sound cannot be used; nothing was rendered.
+    """
+    configure("warning", style="console")
+    for path in (audio, *videos):
+        if not path.is_file():
+            raise (AudioError if path == audio else MediaError)(f"no file at {path}")
+    out.mkdir(parents=True, exist_ok=True)
+    studio = make_studio(settings)
+    n_failed = 0
+    with (
+        closing(models.load(settings.model, settings.faces)) as loaded,
+        tempfile.TemporaryDirectory(prefix=".heygemd-", dir=out) as scratch,
+        _bars() as bars,
+    ):
+        executor = LocalExecutor(loaded, studio)
+        job = _job(audio, videos, out, Path(scratch), settings)
+        heard = hear(job.audio, job.options, loaded.lips, studio)
+        for clip in job.clips:
+            part = Path(scratch, f"{clip.id}.mp4")
+            task = ClipTask(clip, heard, part, job.options, bars.follow(clip.name))
+            (result,) = executor.render([clip], lambda _, task=task: task)  # type: ignore[misc]
+            document = clip_log(result, job, heard.info, loaded.facts)
+            if result.outcome == "ok":
+                document["output"] = _keep(part, out / f"{clip.stem}.mp4")
+            n_failed += result.outcome == "failed"
+            text = json.dumps(document, indent=2, ensure_ascii=False)
+            (out / f"{clip.stem}.json").write_text(text + "\n")
+            bars.say(_sentence(document, out))
+    return 1 if n_failed else 0
+
+
+def _job(audio: Path, videos: Sequence[Path], out: Path, scratch: Path, settings: Settings) -> Job:
+    """The job as the spool would make it: inputs under neutral names, stems that are free."""
+    taken = [path.name for path in out.glob("*.mp4")]
+    stems = names.stems([*taken, *(path.name for path in videos)])[len(taken) :]
+    clips = tuple(
+        Clip(f"{n:04d}", path.name, stem, _neutral(path, scratch, f"{n:04d}"), _sha256(path))
+        for n, (path, stem) in enumerate(zip(videos, stems, strict=True), start=1)
+    )
+    return Job(
+        id=scratch.name,
+        name=out.name,
+        out_name=out.name,
+        audio_name=audio.name,
+        audio=_neutral(audio, scratch, "sound"),
+        clips=clips,
+        options=render_options(settings),
+        audio_sha256=_sha256(audio),
+    )
+
+
+def _neutral(path: Path, scratch: Path, name: str) -> Path:
+    """A user's file name may look like an option or a URL to ffmpeg: it never sees one."""
+    link = scratch / f"{name}.bin"
+    link.symlink_to(path.resolve())
+    return link
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _keep(part: Path, final: Path) -> dict[str, object]:
+    os.link(part, final)  # unlike a rename, never over a file that came meanwhile
+    return {"name": final.name, "size_bytes": final.stat().st_size, "sha256": _sha256(final)}
+
+
+def _sentence(document: Mapping[str, Any], out: Path) -> str:
+    name = document["clip"]["name"]
+    if document["outcome"] == "failed":
+        return f"{name}: failed, {document['message']} [{document['code']}]"
+    warnings = "".join(f"\n  {warning['message']}" for warning in document["warnings"])
+    path = out / document["output"]["name"]
+    return f"{name}: {path}, {document['frames_per_s']} frames a second{warnings}"
+
+
+class _Bars:
+    """Progress on a terminal; plain lines elsewhere."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+
+    def follow(self, name: str) -> Progress:
+        """A bar for one clip, which moves from stage to stage."""
+        row = self._bars.add_task(name, total=None)
+
+        def progress(stage: str, n_done: int, n_frames: int) -> None:
+            self._bars.update(
+                row,
+                description=f"{name}: {stage}",
+                completed=n_done,
+                total=n_frames or None,
+            )
+
+        return progress
+
+    def say(self, text: str) -> None:
+        """A line above the bars."""
+        self._bars.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def _bars() -> Iterator[_Bars]:
+    console = Console()
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bars(*columns, console=console, disable=not console.is_terminal, transient=True) as bars:
+        yield _Bars(bars)

@@ -1,0 +1,98 @@
+"""The bell: rings on change, falls back to silence, never hangs."""
+
+import time
+
+import pytest
+
+from heygemd.bell import Bell, file_system, is_silent
+
+
+@pytest.fixture
+def bell(tmp_path):
+    bell = Bell(tmp_path, "events")
+    bell.wait(0.01)  # begins to listen
+    yield bell
+    bell.close()
+
+
+def waited_s(bell, timeout_s):
+    started_s = time.monotonic()
+    bell.wait(timeout_s)
+    return time.monotonic() - started_s
+
+
+def test_a_ring_ends_the_wait(bell):
+    bell.ring()
+    assert waited_s(bell, 10) < 0.2
+
+
+def test_a_ring_counts_once(bell):
+    bell.ring()
+    bell.wait(10)
+    assert waited_s(bell, 0.1) >= 0.1
+
+
+def test_a_wait_is_short_so_that_signals_are_seen(tmp_path):
+    assert waited_s(Bell(tmp_path, "poll"), 3600) < 2
+
+
+def rings(bell, do):
+    for _ in range(4):  # what still comes from before
+        bell.wait(0.05)
+    do()
+    return any(waited_s(bell, 0.4) < 0.35 for _ in range(2))
+
+
+def test_a_new_file_deep_inside_rings(bell, tmp_path):
+    (tmp_path / "job").mkdir()
+    assert rings(bell, lambda: (tmp_path / "job" / "voice.wav").write_bytes(b"x"))
+
+
+def test_reading_does_not_ring(bell, tmp_path):
+    (tmp_path / "voice.wav").write_bytes(b"x")
+    assert not rings(bell, lambda: (tmp_path / "voice.wav").read_bytes())
+
+
+def test_a_folder_that_vanished_and_came_back_rings_again(tmp_path):
+    folder = tmp_path / "inbox"
+    folder.mkdir()
+    bell = Bell(folder, "events")
+    bell.wait(0.01)
+    folder.rmdir()
+    for _ in range(6):
+        bell.wait(0.05)
+    folder.mkdir()
+    bell.wait(0.05)
+    try:
+        assert rings(bell, lambda: (folder / "job").mkdir())
+    finally:
+        bell.close()
+
+
+def test_polling_never_listens(tmp_path):
+    bell = Bell(tmp_path, "poll")
+    assert not rings(bell, lambda: (tmp_path / "job").mkdir())
+
+
+@pytest.fixture
+def mounts(tmp_path):
+    path = tmp_path / "mountinfo"
+    path.write_text(
+        "22 1 8:1 / / rw shared:1 - ext4 /dev/sda1 rw\n"
+        f"30 22 0:40 / {tmp_path} rw - cifs //nas/share rw\n"
+        f"31 30 0:41 / {tmp_path}/local\\040disk rw - xfs /dev/sdb rw\n"
+        f"32 30 0:42 / {tmp_path}/fuse rw - fuse.sshfs host: rw\n"
+    )
+    return path
+
+
+def test_the_nearest_mount_says_the_file_system(tmp_path, mounts):
+    (tmp_path / "local disk").mkdir()
+    assert file_system(tmp_path / "local disk", mounts) == "xfs"
+    assert file_system(tmp_path / "other", mounts) == "cifs"
+
+
+def test_shares_are_silent_and_disks_are_not(tmp_path, mounts):
+    assert is_silent(tmp_path / "inbox", mounts)
+    assert is_silent(tmp_path / "fuse" / "inbox", mounts)
+    assert not is_silent(tmp_path / "local disk", mounts)

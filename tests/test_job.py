@@ -1,0 +1,124 @@
+"""One job: its sound heard once, its clips one by one, its end on the disk."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from fakes import FakeExecutor, FakeQueue, make_job
+
+from heygemd.errors import AudioError, TransientError
+from heygemd.job import Workshop, run_job
+from heygemd.records import AudioInfo, ClipResult, ModelFacts, Waveform
+from heygemd.render import Heard
+
+FACTS = ModelFacts("passthrough", "", "cpu", "none")
+SOUND = AudioInfo("pcm_s16le", "wav", 16000, 1, Fraction(3))
+
+
+class Ears:
+    """Hears a job's sound, and remembers how often."""
+
+    def __init__(self, error=None):
+        self.error = error
+        self.heard = []
+
+    def __call__(self, job):
+        self.heard.append(job.name)
+        if self.error:
+            raise self.error
+        sound = Waveform(np.zeros(48000, np.float32), 16000)
+        return Heard(job.audio, SOUND, sound, None, quiet=False)
+
+
+def shop(queue, executor=None, ears=None):
+    return Workshop(queue, executor or FakeExecutor(), ears or Ears(), FACTS)
+
+
+def claimed(job):
+    queue = FakeQueue(job)
+    queue.claim(job.name)
+    return queue
+
+
+def test_a_job_closes_when_its_last_clip_is_done():
+    job = make_job(n_clips=3)
+    queue = claimed(job)
+    assert [result.outcome for result in run_job(job, shop(queue))] == ["ok"] * 3
+    assert queue.closed[job.id]["outcome"] == "ok"
+
+
+def test_the_sound_is_heard_once_for_all_clips():
+    job, ears = make_job(n_clips=5), Ears()
+    list(run_job(job, shop(claimed(job), ears=ears)))
+    assert ears.heard == ["lesson"]
+
+
+def test_a_job_yields_after_every_clip_so_that_others_get_their_turn():
+    job, executor = make_job(n_clips=3), FakeExecutor()
+    run = run_job(job, shop(claimed(job), executor))
+    next(run)
+    assert executor.rendered == ["clip1.mp4"]
+
+
+def test_clips_that_are_done_are_not_done_again():
+    job, executor = make_job(n_clips=3), FakeExecutor()
+    queue = claimed(job)
+    first = run_job(job, shop(queue, executor))
+    next(first)
+    first.close()
+    list(run_job(job, shop(queue, executor)))
+    assert executor.rendered == ["clip1.mp4", "clip2.mp4", "clip3.mp4"]
+
+
+def test_one_bad_clip_makes_the_job_partial_and_leaves_its_siblings_whole():
+    job = make_job(n_clips=2)
+    queue = claimed(job)
+    bad = ClipResult(job.clips[0], "failed", "no_face", "a face in 0 % of frames, want 30 %")
+    list(run_job(job, shop(queue, FakeExecutor({"clip1.mp4": bad}))))
+    document = queue.closed[job.id]
+    assert document["outcome"] == "partial"
+    assert document["code"] == "clips_failed"
+    assert [(row["outcome"], row["code"]) for row in document["clips"]] == [
+        ("failed", "no_face"),
+        ("ok", "ok"),
+    ]
+
+
+def test_a_job_whose_clips_all_failed_has_failed():
+    job = make_job(n_clips=1)
+    queue = claimed(job)
+    bad = ClipResult(job.clips[0], "failed", "media", "not a video")
+    list(run_job(job, shop(queue, FakeExecutor({"clip1.mp4": bad}))))
+    assert queue.closed[job.id]["outcome"] == "failed"
+
+
+def test_a_sound_that_cannot_be_used_fails_every_clip_and_the_job_with_its_reason():
+    job = make_job(n_clips=2)
+    queue = claimed(job)
+    ears = Ears(AudioError("no audio stream in voice.wav", code="no_sound"))
+    assert list(run_job(job, shop(queue, ears=ears))) == []
+    document = queue.closed[job.id]
+    assert (document["outcome"], document["code"]) == ("failed", "no_sound")
+    assert {row["code"] for row in document["clips"]} == {"no_sound"}
+
+
+def test_a_transient_error_does_not_count_against_its_clip():
+    job = make_job(n_clips=2)
+    queue = claimed(job)
+    run = run_job(job, shop(queue, FakeExecutor({"clip1.mp4": TransientError("disk full")})))
+    with pytest.raises(TransientError):
+        next(run)
+    assert queue.forgiven == [("lesson", "clip1.mp4")]
+    assert queue.pending(job) == list(job.clips)
+
+
+def test_the_log_of_a_clip_says_what_went_in_and_what_was_found():
+    job = make_job(n_clips=1)
+    queue = claimed(job)
+    list(run_job(job, shop(queue)))
+    (log,) = queue.results(job)
+    assert log["schema_version"] == 1
+    assert log["clip"]["sha256"] == "cd" * 32
+    assert log["sound"]["sha256"] == "ab" * 32
+    assert log["frames_per_s"] == 25.0
+    assert log["versions"]["heygemd"]

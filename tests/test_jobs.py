@@ -1,0 +1,121 @@
+"""The jobs commands: through the files of the spool, with and without a daemon."""
+
+import json
+
+import pytest
+from spool_world import drain, drop, make_roots, opened
+
+from heygemd import cli
+from heygemd.spool.fsops import FsOps
+from heygemd.spool.requests import open_requests, take_requests
+from heygemd.spool.survey import survey
+
+
+@pytest.fixture
+def folders(tmp_path):
+    return make_roots(tmp_path)
+
+
+@pytest.fixture
+def command(folders, capsys, tmp_path):
+    def run(*words):
+        config = tmp_path / "config.toml"
+        config.write_text(
+            f'[folders]\ninbox = "{folders.inbox}"\noutbox = "{folders.outbox}"\n'
+            f'work = "{folders.work}"\n'
+        )
+        code = cli.main(["jobs", *words, "--config", str(config)])
+        return code, capsys.readouterr()
+
+    return run
+
+
+def half_failed(folders):
+    """A closed job of which one clip failed."""
+    spool = opened(folders)
+    open_requests(FsOps(), folders)
+    drop(folders, "lesson", clips=("a.mp4", "b.mp4"))
+    job = spool.stage_sound(spool.claim("lesson"))
+    for clip, code in zip(job.clips, ("ok", "no_face"), strict=True):
+        if code == "ok":
+            spool.begin(job, staged := spool.stage(job, clip)).write_bytes(b"MP4")
+            spool.publish(job, staged, {"outcome": "ok"})
+        else:
+            spool.fail(job, clip, {"outcome": "failed", "code": code, "message": "no [face]"})
+    spool.close_job(job, {"name": job.name})
+    return spool, job
+
+
+def test_the_list_has_a_line_for_every_job(folders, command):
+    spool = opened(folders)
+    for name in ("a", "b"):
+        drop(folders, name)
+        drain(spool)
+    code, said = command("list")
+    assert code == 0
+    assert len(said.out.splitlines()) == 3
+
+
+def test_the_list_for_machines_is_json(folders, command):
+    half_failed(folders)
+    (job,) = json.loads(command("list", "--json")[1].out)
+    assert (job["name"], job["state"], job["n_done"], job["n_failed"]) == ("lesson", "closed", 1, 1)
+
+
+def test_a_job_is_shown_with_its_clips_and_why_one_failed(folders, command):
+    half_failed(folders)
+    code, said = command("show", "lesson")
+    assert code == 0
+    assert "a.mp4  done" in said.out
+    assert "no [face] [no_face]" in said.out
+    clips = json.loads(command("show", "lesson", "--json")[1].out)["clips"]
+    assert [clip["state"] for clip in clips] == ["done", "failed"]
+    assert clips[0]["output"] == "a.mp4"
+
+
+def test_a_job_that_is_not_there_is_an_error_with_advice(folders, command):
+    code, said = command("show", "nothing")
+    assert code == 1
+    assert "heygemd jobs list" in said.err
+
+
+def test_a_retry_is_left_for_the_daemon_which_opens_the_job_again(folders, command):
+    spool, job = half_failed(folders)
+    code, said = command("retry", "lesson")
+    assert code == 0, said.err
+    assert list(take_requests(FsOps(), folders)) == [("retry", job.id)]
+    assert spool.retry(job.id)
+    assert survey(FsOps(), folders)[0].state == "open"
+
+
+def test_a_request_is_taken_once(folders, command):
+    half_failed(folders)
+    command("retry", "lesson")
+    command("retry", "lesson")
+    assert len(list(take_requests(FsOps(), folders))) == 1
+    assert list(take_requests(FsOps(), folders)) == []
+
+
+def test_a_job_without_failures_is_not_retried(folders, command):
+    spool = opened(folders)
+    drop(folders, "lesson")
+    drain(spool)
+    assert command("retry", "lesson")[0] == 1
+
+
+def test_an_open_job_is_cancelled_and_a_closed_one_is_not(folders, command):
+    spool, _ = half_failed(folders)
+    drop(folders, "open")
+    job = spool.claim("open")
+    assert command("cancel", "open")[0] == 0
+    assert list(take_requests(FsOps(), folders)) == [("cancel", job.id)]
+    assert command("cancel", "lesson")[0] == 1
+
+
+def test_where_no_daemon_ever_worked_the_command_says_so(folders, command):
+    spool = opened(folders)
+    drop(folders, "open")
+    spool.claim("open")
+    code, said = command("cancel", "open")
+    assert code == 1
+    assert "start heygemd" in said.err
