@@ -8,6 +8,7 @@ from heygemd.lips.warp.landmarks import GAPS, INNER
 
 SHAPE = (560, 480)
 LIP, SKIN = np.array([90.0, 90.0, 180.0], np.float32), np.array([140.0, 170.0, 215.0], np.float32)
+UNSEEN = np.zeros(3, np.float32)
 
 
 def opening(aperture, iod_px=90.0):
@@ -29,7 +30,7 @@ def gap_pixels(picture, hole):
 def test_a_painted_inside_is_darker_than_the_skin_and_within_range():
     hole = opening(0.25)
 
-    inside = gap_pixels(mouth.paint_inside(hole, SHAPE, LIP, SKIN), hole)
+    inside = gap_pixels(mouth.paint_inside(hole, SHAPE, mouth.Palette(LIP, SKIN, UNSEEN)), hole)
 
     assert inside.min() >= 0
     assert inside.max() <= 255
@@ -39,7 +40,7 @@ def test_a_painted_inside_is_darker_than_the_skin_and_within_range():
 def test_teeth_are_the_brightest_thing_inside():
     hole = opening(0.25)
 
-    inside = gap_pixels(mouth.paint_inside(hole, SHAPE, LIP, SKIN), hole)
+    inside = gap_pixels(mouth.paint_inside(hole, SHAPE, mouth.Palette(LIP, SKIN, UNSEEN)), hole)
 
     assert inside.max() > 2.0 * np.median(inside)
 
@@ -49,7 +50,9 @@ def test_painted_upper_teeth_stand_still_while_the_jaw_opens():
     column = round(float(narrow.rest[0]))
     edges = []
     for hole in (narrow, wide):
-        line = mouth.paint_inside(hole, SHAPE, LIP, SKIN)[:, column].mean(axis=1)
+        line = mouth.paint_inside(hole, SHAPE, mouth.Palette(LIP, SKIN, UNSEEN))[:, column].mean(
+            axis=1
+        )
         top = int(hole.points[13, 1]) + 2
         edges.append(top + int(np.argmin(np.diff(line[top : top + 20]))))
 
@@ -59,8 +62,10 @@ def test_painted_upper_teeth_stand_still_while_the_jaw_opens():
 def test_a_dark_scene_has_a_dark_mouth():
     hole = opening(0.25)
 
-    day = gap_pixels(mouth.paint_inside(hole, SHAPE, LIP, SKIN), hole)
-    night = gap_pixels(mouth.paint_inside(hole, SHAPE, LIP * 0.2, SKIN * 0.2), hole)
+    day = gap_pixels(mouth.paint_inside(hole, SHAPE, mouth.Palette(LIP, SKIN, UNSEEN)), hole)
+    night = gap_pixels(
+        mouth.paint_inside(hole, SHAPE, mouth.Palette(LIP * 0.2, SKIN * 0.2, UNSEEN)), hole
+    )
 
     assert night.mean() < 0.45 * day.mean()
 
@@ -75,3 +80,14 @@ def test_the_contact_line_lies_where_the_lips_meet_and_nowhere_else(iod_px):
     assert line.max() <= 1.0
     assert abs(np.median(rows) - closed.points[13, 1]) <= max(2.0, 0.05 * iod_px)
     assert line[: int(closed.points[0, 1]) - 3].max() < 0.05
+
+
+def test_the_dark_that_was_seen_colours_the_dark_that_is_painted():
+    hole = opening(0.25)
+    red = np.array([10.0, 10.0, 60.0], np.float32)
+
+    inside = gap_pixels(
+        mouth.paint_inside(hole, SHAPE, mouth.Palette(LIP, SKIN, red), teeth=False), hole
+    )
+
+    assert (np.median(inside[:, 2]) / np.median(inside[:, 0])) > 3.0

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -124,3 +126,12 @@ def test_upper_teeth_reach_as_far_as_the_bright_does(rows, share):
     within = np.repeat(np.array(rows, np.float32), 9)
 
     assert keys.teeth(within) == pytest.approx(share, abs=0.05)
+
+
+def test_a_drawing_without_grain_is_never_blurred():
+    clip, track = talker(TALK)
+    flat = np.stack([cv2.medianBlur(frame, 9) for frame in clip.frames])
+    plan = study(replace(clip, frames=flat), track, voice_of(SPEECH), BASIS, MESH)
+    spot, _ = laid_over((plan, replace(clip, frames=flat)), 2)
+
+    assert overlay._match_blur(spot.skin, spot, plan.usual_detail) is spot.skin

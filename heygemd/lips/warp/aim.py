@@ -29,6 +29,7 @@ class Aim:
         aperture: aimed at, IOD of a mouth of scale 1.
         share: 0..1, how much the borrowed mouth counts.
         painted: 0..1, how much of the inside is painted instead of borrowed.
+        usual_detail: what the skin around the mouth shows in most frames of the clip.
         keys: mouths to borrow with their shares, largest share first, one or two.
     """
 
@@ -40,6 +41,7 @@ class Aim:
     aperture: float
     share: float
     painted: float
+    usual_detail: float
     keys: tuple[tuple[Key, float], ...]
 
 
@@ -91,6 +93,7 @@ def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | No
             aperture=float(aperture[row]),
             share=float(smoothstep(2.0 * plan.share[number])),
             painted=float(plan.painted[number]),
+            usual_detail=plan.usual_detail,
             keys=tuple((plan.keys[key], mix) for key, mix in lent if mix > 0.0),
         )
     return [aims.get(number) for number in span]

@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.lips.base import ClipReader
+from heygemd.lips.warp import masks
 from heygemd.lips.warp import mesh as meshes
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.landmarks import (
     LOWER_INNER,
     LOWER_SECOND,
+    OUTER,
     THIRD,
     UPPER_INNER,
     UPPER_SECOND,
@@ -50,6 +52,7 @@ class Key:
         aperture: IOD of a mouth of scale 1.
         leak: IOD, widest gap between the lips, by landmarks or by the dark seen there.
         facing: (3,) unit vector out of the face.
+        detail: of the skin around the lips, see ``masks.detail``.
         texture: logarithm of how much fine detail it has.
         teeth: share of the gap that the upper teeth fill.
         inside: (n,) grey 0..255 at fixed places between the lips, row by row from the upper one.
@@ -62,6 +65,7 @@ class Key:
     aperture: float
     leak: float
     facing: Floats
+    detail: float
     texture: float
     teeth: float
     inside: Floats
@@ -126,6 +130,7 @@ def cut_keys(clip: ClipReader, frames: Iterable[int], faces: Faces, mesh: Mesh) 
                 aperture=float(faces.aperture[number]),
                 leak=max(float(faces.leak[number]), dark_gap(pixels, points, iod_px)),
                 facing=faces.facing[number],
+                detail=masks.detail(pixels, masks.ring(points[list(OUTER)], pixels.shape)),
                 texture=texture(pixels, points),
                 teeth=teeth(within),
                 inside=within,

@@ -41,6 +41,21 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Palette:
+    """One person's colours in one light, each (3,) BGR.
+
+    Attributes:
+        lips: of the lips.
+        skin: of the skin around them.
+        inside: of the dark behind the teeth; black where that was never seen.
+    """
+
+    lips: Floats
+    skin: Floats
+    inside: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class _Places:
     """Where each pixel lies: (h, w) maps, lengths in IOD and fixed to the head.
 
@@ -64,8 +79,7 @@ class _Places:
 def paint_inside(
     opening: Opening,
     shape: tuple[int, ...],
-    lip_colour: Floats,
-    skin_colour: Floats,
+    palette: Palette,
     *,
     teeth: bool = True,
 ) -> Floats:
@@ -74,16 +88,14 @@ def paint_inside(
     Args:
         opening: where.
         shape: rows and columns.
-        lip_colour: (3,) BGR of this person's lips in this light.
-        skin_colour: (3,) BGR of the skin around them.
+        palette: this person's colours in this light.
         teeth: False paints what lies behind them alone.
     """
     places = _places(opening, shape)
-    light = float(skin_colour.mean())
-    picture = _cavity(places, lip_colour, light)
-    picture = _tongue(picture, places, lip_colour, opening.aperture)
+    picture = _cavity(places, palette)
+    picture = _tongue(picture, places, palette.lips, opening.aperture)
     if teeth:
-        picture = _teeth(picture, places, opening, skin_colour)
+        picture = _teeth(picture, places, opening, palette.skin)
     contact = 0.55 + 0.45 * smoothstep((places.y - places.upper) / 0.04)
     contact = contact * (0.75 + 0.25 * smoothstep((places.lower - places.y) / 0.03))
     iod_px = float(np.sqrt(abs(np.linalg.det(opening.axes))))
@@ -139,10 +151,13 @@ def _edge(opening: Opening, landmarks: tuple[int, ...]) -> tuple[Floats, Floats]
     return placed[order, 0].astype(np.float32), placed[order, 1].astype(np.float32)
 
 
-def _cavity(places: _Places, lip_colour: Floats, light: float) -> Floats:
-    """Dark flesh, darkest in the middle where it is deep."""
-    colour = (0.30 * lip_colour + np.array([6.0, 4.0, 14.0])).clip(0.0, 70.0)
-    colour = colour * min(1.0, light / 110.0 + 0.2)
+def _cavity(places: _Places, palette: Palette) -> Floats:
+    """Dark flesh, darkest in the middle where it is deep; the person's own where it was seen."""
+    flesh = np.array([0.20, 0.20, 0.30]) * palette.lips + np.array([4.0, 3.0, 12.0])
+    colour = flesh * min(1.0, float(palette.skin.mean()) / 110.0 + 0.2)
+    if palette.inside.any():
+        colour = np.minimum(palette.inside, colour.mean() * 1.3)
+    colour = colour.clip(0.0, 70.0)
     deep = np.exp(-(((places.depth - 0.5) / 0.42) ** 2)) * np.exp(-((places.side / 0.9) ** 2))
     return np.asarray(colour * (1.15 - 0.55 * deep)[..., None], np.float32)
 

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd.lips.warp import masks, mouth
 from heygemd.lips.warp import mesh as meshes
-from heygemd.lips.warp import mouth
 from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.keys import Key, Picture
@@ -20,15 +20,16 @@ MAP_CELLS = 80  # per IOD; the map of the lips has an edge between them
 COVER = (1.18, 1.32)  # the mouth covers the lips' outline, stretched so
 FEATHER = 0.05  # IOD, sigma of the mask's edge
 REACH = 0.10  # IOD; beyond the ring the feathered mask is nothing
-RING = ((1.08, 1.10), (1.30, 1.55))  # skin between these outlines decides about colour
 CLOSED = 0.012  # IOD; under it there is no inside
 STRETCH = (1.5, 2.5)  # the dark between borrowed teeth, stretched more than this, is painted
+WIDER = (0.03, 0.08)  # IOD; so far must a key be outdone before any of it is painted
 TOUCH = (0.02, 0.045)  # IOD of leak: lips of a key touch below the first, not above the second
 PULL = 0.9  # of the way from the lips' edges into their flesh that edges of open keys are drawn
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
 SLOPE_SHARE = 0.7  # of a fall of light across the ring, the rest may be chance
 SOFTER = 0.7  # of the layer's detail; a frame with less is blurred, by motion mostly
 MAX_BLUR_PX = 4.0
+LEAST_DETAIL = 2.5  # grey levels; less is a drawing or noise, and says nothing of blur
 _GAINS = (0.55, 1.7)  # how far a borrowed mouth may be lightened or darkened
 
 
@@ -66,7 +67,7 @@ class Spot:
 
 def extent(goal: Floats, iod_px: float) -> Floats:
     """(2, 2) px, two corners of a rectangle that all that is laid over the frame lies within."""
-    line = _swell(goal[list(OUTER)], *RING[1])
+    line = masks.swell(goal[list(OUTER)], *masks.RING[1])
     reach = np.float32(REACH * iod_px)
     return np.stack([line.min(axis=0) - reach, line.max(axis=0) + reach])
 
@@ -88,13 +89,11 @@ def find_spot(
         return None
     small = inner.shape
     lips = inner.to_cells(goal)[list(OUTER)]
-    alpha = _polygon(_swell(lips, *COVER), small, FEATHER * iod_px / inner.step)
-    inside = _polygon(inner.to_cells(goal)[list(INNER)], small, 0.008 * iod_px / inner.step)
+    alpha = masks.polygon(masks.swell(lips, *COVER), small, FEATHER * iod_px / inner.step)
+    inside = masks.polygon(inner.to_cells(goal)[list(INNER)], small, 0.008 * iod_px / inner.step)
     local = goal - np.array([inner.x_px, inner.y_px], np.float32)
     stride = max(1, int(iod_px / MAP_CELLS))
     looked_at = (-(-inner.height_px // stride), -(-inner.width_px // stride))
-    edge = local[list(OUTER)] / np.float32(stride)
-    near, far = (_polygon(_swell(edge, *size), looked_at) for size in RING)
     top, left = inner.y_px - grid.y_px, inner.x_px - grid.x_px
     return Spot(
         skin=skin[top : top + inner.height_px, left : left + inner.width_px],
@@ -103,7 +102,7 @@ def find_spot(
         alpha=np.clip(1.27 * _full(alpha, inner) - 0.02, 0.0, 1.0),
         inside=_full(inside, inner) * np.float32(min(1.0, aperture / 0.02)),
         stride=stride,
-        ring=far - near > 0.5,
+        ring=masks.ring(local[list(OUTER)] / np.float32(stride), looked_at),
     )
 
 
@@ -119,7 +118,7 @@ def borrow(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> Floats:
         mesh: the triangles.
     """
     fitted = _fit(spot, aim, anchors, mesh)
-    layers = [_recolour(_match_blur(layer, spot), spot) for layer in fitted]
+    layers = [_recolour(_match_blur(layer, spot, aim.usual_detail), spot) for layer in fitted]
     layer = _fill(layers[0], spot, aim)
     if len(layers) > 1:
         mixed = layer + (layers[1] - layer) * np.float32(aim.keys[1][1])
@@ -198,20 +197,14 @@ def _recolour(layer: Picture, spot: Spot) -> Floats:
     return np.asarray(lit, np.float32)
 
 
-def _match_blur(layer: Picture, spot: Spot) -> Picture:
+def _match_blur(layer: Picture, spot: Spot, usual_detail: float) -> Picture:
     """The layer, blurred where this frame is: a head in quick motion has no sharp mouth."""
-    if spot.ring.sum() < 30:
+    if usual_detail < LEAST_DETAIL:
         return layer
-    energies = []
-    for picture in (spot.skin, layer):
-        grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-        detail = np.abs(cv2.Laplacian(grey, cv2.CV_16S))
-        here = detail[:: spot.stride, :: spot.stride][spot.ring].mean()
-        energies.append((float(here) + 0.5) / (float(grey.mean()) + 1.0))
-    ratio = energies[0] / energies[1]
+    ratio = (masks.detail(spot.skin, spot.ring, spot.stride) + 0.5) / (usual_detail + 0.5)
     if ratio > SOFTER:
         return layer
-    sigma = min(MAX_BLUR_PX, 0.7 * float(np.sqrt(max(0.0, ratio**-0.8 - 1.0))))
+    sigma = min(MAX_BLUR_PX, 0.7 * float(np.sqrt(ratio**-0.8 - 1.0)))
     return np.asarray(cv2.GaussianBlur(layer, (0, 0), sigma), np.uint8)
 
 
@@ -223,9 +216,11 @@ def _fill(layer: Floats, spot: Spot, aim: Aim) -> Floats:
     if aim.painted < 1.0 and aim.aperture > CLOSED:
         between, stretch = meshes.behind_teeth(_gape(aim))
         lacking = meshes.smoothstep((stretch - STRETCH[0]) / (STRETCH[1] - STRETCH[0]))
+        wider = aim.aperture - aim.keys[0][0].aperture
+        lacking = lacking * meshes.smoothstep((wider - WIDER[0]) / (WIDER[1] - WIDER[0]))
         if lacking > 0.02:
             corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32)
-            zone = _polygon(between - corner, spot.alpha.shape, 0.015 * aim.iod_px)
+            zone = masks.polygon(between - corner, spot.alpha.shape, 0.025 * aim.iod_px)
             share = np.maximum(share, zone * spot.inside * lacking)
     if not share.any():
         return layer
@@ -237,7 +232,9 @@ def _paint(layer: Floats, spot: Spot, aim: Aim, share: Floats) -> Floats:
     shape = spot.alpha.shape
     around = spot.around(spot.skin)
     skin_colour = around.mean(axis=0) if len(around) else spot.skin.mean(axis=(0, 1))
-    lips = _polygon(spot.goal[list(OUTER)], shape) - _polygon(spot.goal[list(INNER)], shape)
+    lips = masks.polygon(spot.goal[list(OUTER)], shape) - masks.polygon(
+        spot.goal[list(INNER)], shape
+    )
     own = layer[lips > 0.9]
     lip_colour = own.mean(axis=0) if len(own) > 20 else skin_colour
     corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32)
@@ -245,11 +242,19 @@ def _paint(layer: Floats, spot: Spot, aim: Aim, share: Floats) -> Floats:
     inner = mouth.paint_inside(
         opening,
         shape,
-        lip_colour.astype(np.float32),
-        skin_colour.astype(np.float32),
+        mouth.Palette(lip_colour, skin_colour, _darkest(layer, spot)),
         teeth=aim.painted > 0.5,
     )
     return np.asarray(layer + (inner - layer) * share[..., None], np.float32)
+
+
+def _darkest(layer: Floats, spot: Spot) -> Floats:
+    """(3,) BGR of the darkest fifth of the borrowed inside, black where there is none."""
+    inside = layer[spot.inside > 0.7]
+    if len(inside) < 10:
+        return np.zeros(3, np.float32)
+    grey = inside.mean(axis=1)
+    return np.asarray(inside[grey <= np.quantile(grey, 0.2)].mean(axis=0), np.float32)
 
 
 def _seal(layer: Floats, spot: Spot, aim: Aim) -> Floats:
@@ -265,20 +270,6 @@ def _seal(layer: Floats, spot: Spot, aim: Aim) -> Floats:
         layer = layer + (soft - layer) * (need * line)[..., None]
     shade = np.float32(SHADE[0]) + need * np.float32(SHADE[1] - SHADE[0])
     return np.asarray(layer * (1.0 - shade * line)[..., None], np.float32)
-
-
-def _polygon(points: Floats, shape: tuple[int, ...], sigma: float = 0.0) -> Floats:
-    """(rows, columns) in [0, 1], inside 1."""
-    mask = np.zeros((shape[0], shape[1]), np.float32)
-    fixed = np.round(points * 16).astype(np.int32)
-    cv2.fillPoly(mask, [fixed], 1.0, lineType=cv2.LINE_AA, shift=4)
-    return np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma) if sigma > 0.3 else mask, np.float32)
-
-
-def _swell(points: Floats, across: float, down: float) -> Floats:
-    centre = points.mean(axis=0)
-    stretch = np.array([across, down], np.float32)
-    return np.asarray((points - centre) * stretch + centre, np.float32)
 
 
 def _full(small: Floats, grid: Grid) -> Floats:

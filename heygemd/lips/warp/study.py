@@ -36,6 +36,7 @@ class Plan:
         choice: (n_out, 2) into keys, the larger share first.
         mix: (n_out, 2) shares of the two.
         complexion: tells when something hides the mouth; None when that cannot be told.
+        usual_detail: of the skin around the mouth, see ``masks.detail``.
     """
 
     source: NDArray[np.int64]
@@ -50,6 +51,7 @@ class Plan:
     choice: NDArray[np.int64]
     mix: Floats
     complexion: Complexion | None
+    usual_detail: float
 
 
 def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: Mesh) -> Plan:
@@ -92,6 +94,7 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
         choice=choice,
         mix=mix,
         complexion=complexion,
+        usual_detail=float(np.quantile([key.detail for key in lent], 0.4)),
     )
 
 
