@@ -17,12 +17,13 @@ from heygemd.lips.warp.landmarks import INNER, LOWER_INNER, OUTER, SECOND, THIRD
 from heygemd.lips.warp.mesh import Grid, Mesh
 
 MAP_CELLS = 80  # per IOD; the map of the lips has an edge between them
+COLOUR_CELLS = 36  # per IOD; colour is looked at this finely
 COVER = (1.18, 1.32)  # the mouth covers the lips' outline, stretched so
 FEATHER = 0.05  # IOD, sigma of the mask's edge
 REACH = 0.10  # IOD; beyond the ring the feathered mask is nothing
 CLOSED = 0.012  # IOD; under it there is no inside
 STRETCH = (1.5, 2.5)  # the dark between borrowed teeth, stretched more than this, is painted
-WIDER = (0.03, 0.08)  # IOD; so far must a key be outdone before any of it is painted
+WIDER = (0.02, 0.05)  # IOD; so far must a key be outdone before any of it is painted
 TOUCH = (0.02, 0.045)  # IOD of leak: lips of a key touch below the first, not above the second
 PULL = 0.9  # of the way from the lips' edges into their flesh that edges of open keys are drawn
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
@@ -92,7 +93,7 @@ def find_spot(
     alpha = masks.polygon(masks.swell(lips, *COVER), small, FEATHER * iod_px / inner.step)
     inside = masks.polygon(inner.to_cells(goal)[list(INNER)], small, 0.008 * iod_px / inner.step)
     local = goal - np.array([inner.x_px, inner.y_px], np.float32)
-    stride = max(1, int(iod_px / MAP_CELLS))
+    stride = max(1, int(iod_px / COLOUR_CELLS))
     looked_at = (-(-inner.height_px // stride), -(-inner.width_px // stride))
     top, left = inner.y_px - grid.y_px, inner.x_px - grid.x_px
     return Spot(
@@ -181,7 +182,7 @@ def _recolour(layer: Picture, spot: Spot) -> Floats:
         return layer.astype(np.float32)
     wanted, found = spot.around(spot.skin), spot.around(layer)
     gain = np.clip(wanted.mean(axis=0) / (found.mean(axis=0) + 1.0), *_GAINS).astype(np.float32)
-    lit = layer * gain
+    ramps = [np.ones((size, 3), np.float32) for size in layer.shape[:2]]
     for axis, place in enumerate(np.nonzero(spot.ring)):
         middle = (spot.ring.shape[axis] - 1) / 2.0
         far = place > middle
@@ -192,8 +193,9 @@ def _recolour(layer: Picture, spot: Spot) -> Floats:
         lever = 2.0 * np.abs(place - middle).mean() / max(1.0, middle)
         slope = np.clip(SLOPE_SHARE * np.log(tilt) / lever, -0.25, 0.25).astype(np.float32)
         way = np.linspace(-1.0, 1.0, layer.shape[axis], dtype=np.float32)
-        ramp = 1.0 + way[:, None] * slope
-        lit *= ramp[:, None] if axis == 0 else ramp[None]
+        ramps[axis] += way[:, None] * slope
+    lit = layer * (ramps[0] * gain)[:, None]
+    lit *= ramps[1][None]
     return np.asarray(lit, np.float32)
 
 
