@@ -17,12 +17,12 @@ LAYERS = [
     ["metrics"],
     ["pulse"],
     ["spool", "media", "faces", "lips", "quality", "bell", "report"],
-    ["models"],
+    ["models", "opening"],
     ["render"],
     ["executor", "showing"],
     ["job"],
     ["daemon"],
-    ["assembly", "shelf", "status", "effective", "trials"],
+    ["assembly", "shelf", "status", "effective", "trials", "example", "fsck", "init"],
     ["jobs"],
     ["check", "demo", "single"],
     ["cli"],
@@ -41,11 +41,11 @@ HOMES = {
     "imageio_ffmpeg": {"media"},
     "subprocess": {"media", "cli", "check"},
     "watchdog": {"bell"},
-    "pydantic": {"settings"},
+    "pydantic": {"settings", "example"},
     "pydantic_settings": {"settings"},
     "prometheus_client": {"metrics"},
     "structlog": {"log", "job"},
-    "rich": {"check", "effective", "jobs", "shelf", "single", "status"},
+    "rich": {"check", "effective", "fsck", "jobs", "shelf", "single", "status"},
 }
 
 CATCHERS = {
