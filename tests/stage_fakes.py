@@ -5,7 +5,7 @@ import numpy as np
 from heygemd.faces.detect import Sighting
 from heygemd.records import Patch
 
-BOX = (40.0, 30.0, 100.0, 90.0)
+BOX = (40.0, 30.0, 120.0, 100.0)
 
 
 class FixedFace:
@@ -50,5 +50,5 @@ class Painter:
         if self.error:
             raise self.error
         self.spans.append(span)
-        pixels, alpha = np.full((20, 24, 3), 255, np.uint8), np.ones((20, 24), np.float32)
-        return [Patch(56, 52, pixels, alpha) for _ in span]
+        pixels, alpha = np.full((40, 40, 3), 255, np.uint8), np.ones((40, 40), np.float32)
+        return [Patch(60, 50, pixels, alpha) for _ in span]

@@ -18,6 +18,7 @@ LAYERS = [
     ["pulse"],
     ["spool", "media", "faces", "lips", "quality", "bell", "report"],
     ["models"],
+    ["outcome"],
     ["render"],
     ["executor", "showing"],
     ["job"],
