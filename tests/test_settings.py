@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from heygemd.errors import ConfigError, JobOptionsError
+from heygemd.example import example
 from heygemd.records import RenderOptions
-from heygemd.settings import Settings, example, load, read_job_file, render_options
+from heygemd.settings import Settings, load, read_job_file, render_options
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
 
@@ -24,7 +25,7 @@ def toml(tmp_path):
 
 
 def test_the_example_file_is_what_the_defaults_say():
-    regenerate = "python -c \"from heygemd.settings import example; print(example(), end='')\""
+    regenerate = "python -c \"from heygemd.example import example; print(example(), end='')\""
     assert EXAMPLE.read_text() == example(), f"write it anew: {regenerate} > config.example.toml"
 
 
