@@ -49,6 +49,8 @@ def clip_log(
         },
         "sound": _sound(job, sound),
         "options": asdict(job.options),
+        "silence": {"without_speech": [list(silent) for silent in result.silences]},
+        "timeline": [list(run) for run in result.runs],
         "n_frames": result.n_frames,
         "fps": rate(result.fps) if result.fps is not None else None,
         "duration_s": round(float(result.duration_s), 6),
