@@ -136,6 +136,16 @@ class Faces(_Section):
     )
 
 
+class Restore(_Section):
+    """Sharper faces after the lips have moved; wants pip install 'heygemd[restore]'."""
+
+    path: Path | None = Field(
+        None, description="a checkpoint of GFPGAN, CodeFormer or RestoreFormer; none restores none"
+    )
+    blend: float = Field(0.7, ge=0.0, le=1.0, description="share of the restored face; 0 is none")
+    batch: int = Field(4, ge=1, le=64, description="faces at once; halved when memory is short")
+
+
 class Sync(_Section):
     """How sound and picture are brought together."""
 
@@ -211,6 +221,7 @@ class Settings(BaseSettings):
     keep: Keep = Keep()
     model: Model = Model()
     faces: Faces = Faces()
+    restore: Restore = Restore()
     sync: Sync = Sync()
     encode: Encode = Encode()
     media: Media = Media()
@@ -228,6 +239,8 @@ NEED_RESTART = (
     "faces.detector",
     "faces.model_path",
     "faces.workers",
+    "restore.path",
+    "restore.batch",
     "service.metrics_file",
 )
 """Keys, by their beginnings, that a reload cannot change."""
@@ -253,6 +266,7 @@ def render_options(settings: Settings) -> RenderOptions:
         # As published means as published; a job may still ask for more.
         silence="model" if settings.model.compat == "wav2lip" else settings.sync.silence,
         silence_s=settings.sync.silence_s,
+        restore=settings.restore.blend if settings.restore.path else 0.0,
     )
 
 
@@ -266,6 +280,7 @@ class JobFile(_Section):
     sync_offset_ms: float | None = Field(None, ge=-500.0, le=500.0)
     silence: SilencePolicy | None = None
     silence_s: float | None = Field(None, gt=0.0)
+    restore: float | None = Field(None, ge=0.0, le=1.0)
 
     def over(self, defaults: RenderOptions) -> RenderOptions:
         """These choices laid over the settings' defaults."""
