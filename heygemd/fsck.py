@@ -8,11 +8,9 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
-from heygemd import opening
+from heygemd import opening, tables
 from heygemd.errors import ConfigError, TransientError
 from heygemd.report.documents import printable
 from heygemd.settings import Settings
@@ -113,10 +111,10 @@ def _document(finding: Finding) -> dict[str, Any]:
 
 
 def _print(told: dict[str, Any]) -> None:
-    console = Console(soft_wrap=True)
+    console = tables.console()
     for said in told["mended"]:
         console.print(f"mended: {said}", markup=False)
-    table = Table("rule", "", "where", "what", box=None, pad_edge=False)
+    table = tables.table("rule", "", "where", "what")
     marks = {"error": "[red]ERROR[/]", "note": "note"}
     for finding in told["findings"]:
         cells = escape(finding["path"]), escape(finding["message"])

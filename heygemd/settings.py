@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import stat
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +18,7 @@ from pydantic_settings import (
 )
 
 from heygemd.errors import ConfigError, JobOptionsError
-from heygemd.records import FaceChoice, LengthPolicy, RenderOptions
+from heygemd.records import FaceChoice, LengthPolicy, RenderOptions, SilencePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -135,6 +136,16 @@ class Faces(_Section):
     )
 
 
+class Restore(_Section):
+    """Sharper faces after the lips have moved; wants pip install 'heygemd[restore]'."""
+
+    path: Path | None = Field(
+        None, description="a checkpoint of GFPGAN, CodeFormer or RestoreFormer; none restores none"
+    )
+    blend: float = Field(0.7, ge=0.0, le=1.0, description="share of the restored face; 0 is none")
+    batch: int = Field(4, ge=1, le=64, description="faces at once; halved when memory is short")
+
+
 class Sync(_Section):
     """How sound and picture are brought together."""
 
@@ -145,6 +156,11 @@ class Sync(_Section):
     offset_ms: float = Field(
         0.0, ge=-500.0, le=500.0, description="moves the lips against the sound; positive is later"
     )
+    silence: SilencePolicy = Field(
+        "close",
+        description="where nothing is said: lips close, the source's mouth returns, or model's say",
+    )
+    silence_s: float = Field(0.5, gt=0.0, description="pauses shorter than this belong to speech")
 
 
 class Encode(_Section):
@@ -205,6 +221,7 @@ class Settings(BaseSettings):
     keep: Keep = Keep()
     model: Model = Model()
     faces: Faces = Faces()
+    restore: Restore = Restore()
     sync: Sync = Sync()
     encode: Encode = Encode()
     media: Media = Media()
@@ -222,6 +239,8 @@ NEED_RESTART = (
     "faces.detector",
     "faces.model_path",
     "faces.workers",
+    "restore.path",
+    "restore.batch",
     "service.metrics_file",
 )
 """Keys, by their beginnings, that a reload cannot change."""
@@ -244,6 +263,10 @@ def render_options(settings: Settings) -> RenderOptions:
         face=settings.faces.choice,
         min_coverage=settings.faces.min_coverage,
         sync_offset_ms=settings.sync.offset_ms,
+        # As published means as published; a job may still ask for more.
+        silence="model" if settings.model.compat == "wav2lip" else settings.sync.silence,
+        silence_s=settings.sync.silence_s,
+        restore=settings.restore.blend if settings.restore.path else 0.0,
     )
 
 
@@ -255,16 +278,19 @@ class JobFile(_Section):
     face: FaceChoice | None = None
     min_coverage: float | None = Field(None, ge=0.0, le=1.0)
     sync_offset_ms: float | None = Field(None, ge=-500.0, le=500.0)
+    silence: SilencePolicy | None = None
+    silence_s: float | None = Field(None, gt=0.0)
+    restore: float | None = Field(None, ge=0.0, le=1.0)
 
     def over(self, defaults: RenderOptions) -> RenderOptions:
         """These choices laid over the settings' defaults."""
         chosen = {key: value for key, value in self if key != "priority" and value is not None}
         return RenderOptions(
-            **{name: chosen.get(name, getattr(defaults, name)) for name in _OPTION_NAMES}
+            **{
+                field.name: chosen.get(field.name, getattr(defaults, field.name))
+                for field in fields(RenderOptions)
+            }
         )
-
-
-_OPTION_NAMES = ("length", "face", "min_coverage", "sync_offset_ms")
 
 
 def load(path: Path | None = None, *, overrides: Sequence[str] = (), env: bool = True) -> Settings:
