@@ -139,6 +139,9 @@ class Media(_Section):
     ffmpeg: Path | None = Field(None, description="another ffmpeg than the built-in one")
     max_pixels: int = Field(8192 * 4608, ge=1, description="pixels in a frame")
     max_duration_s: float = Field(4 * 3600.0, gt=0.0, description="length of a clip or a sound")
+    stall_s: float = Field(
+        120.0, gt=0.0, le=150.0, description="a decoder that gives nothing for so long has hung"
+    )
 
 
 class Log(_Section):

@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 CONFIG = "etc/heygemd/config.toml"
-WATCHDOG_S = 20
+WATCHDOG_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def media(tmp_path_factory):
     """A voice and clips: one of a second, one that takes long enough to be disturbed."""
     folder = tmp_path_factory.mktemp("media")
     made_media.write_voice(folder / "short.wav", 1.2)
-    made_media.write_voice(folder / "long.wav", 20.0)
+    made_media.write_voice(folder / "long.wav", 8.0)
     made_media.write_clip(folder / "anna.mp4")
     return folder
 
@@ -47,6 +47,9 @@ def box(tmp_path_factory):
     config = tree / CONFIG
     text = config.read_text().replace("settle_s = 10.0", "settle_s = 1.0")
     config.write_text(text.replace("rescan_s = 30.0", "rescan_s = 2.0"))
+    before = installed(tree)
+    container.install(tree)  # an upgrade: the settings above stay, as every step below shows
+    assert installed(tree) == before
     drop_in = tree / "etc/systemd/system/heygemd.service.d/test.conf"
     drop_in.parent.mkdir(parents=True)
     drop_in.write_text(f"[Service]\nWatchdogSec={WATCHDOG_S}s\nRestartSec=1s\n"
@@ -55,6 +58,18 @@ def box(tmp_path_factory):
         booted = Container(tree, console)
         yield booted
         booted.kill()
+
+
+def installed(tree):
+    """What ``make install`` put in place, without the virtual environment."""
+    places = ("usr/bin/heygemd", "usr/lib/*/heygemd*", "usr/lib/systemd/system/heygemd*",
+              "usr/share/doc/heygemd/**/*", "usr/share/*/*/*heygemd*", "etc/heygemd/*",
+              "opt/heygemd/*")  # fmt: skip
+    found = {path for place in places for path in tree.glob(place)}
+    return {
+        str(path.relative_to(tree)): path.read_bytes() if path.is_file() else b""
+        for path in sorted(found)
+    }
 
 
 def long_job(box, media, name, n_clips=2):
