@@ -253,8 +253,10 @@ def load(path: Path | None = None, *, overrides: Sequence[str] = (), env: bool =
     """
     if path is not None and not path.is_file():
         raise ConfigError(f"no settings file at {path}; config.example.toml shows what it may hold")
-    if path is not None and path.stat().st_mode & stat.S_IWOTH:
-        raise ConfigError(f"{path} may be written by everybody; chmod o-w {path}")
+    for place in (path, path.resolve().parent) if path is not None else ():
+        mode = place.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise ConfigError(f"{place} may be written by everybody; chmod o-w {place}")
 
     class _Sourced(Settings):
         @classmethod
