@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +13,10 @@ from heygemd.faces.watch import thread_count
 from heygemd.lips.base import LipModel
 from heygemd.lips.device import choose_device
 from heygemd.records import ModelFacts, Waveform
-from heygemd.settings import Faces, Model
+from heygemd.settings import Faces, Model, Restore
+
+if TYPE_CHECKING:
+    from heygemd.lips.restore import Restorer
 
 _HEARING_HZ = 16_000
 
@@ -28,6 +32,7 @@ class Models:
     detector: FaceDetector
     lips: LipModel
     n_workers: int = 1
+    restorer: Restorer | None = None
 
     def close(self) -> None:
         """Give back what the detector holds; the lip model goes with the process."""
@@ -37,10 +42,17 @@ class Models:
     def facts(self) -> ModelFacts:
         """What the logs say of them."""
         lips = self.lips
-        return ModelFacts(lips.name, lips.sha256, lips.device, self.detector.name)
+        restorer = self.restorer
+        return ModelFacts(
+            lips.name,
+            lips.sha256,
+            lips.device,
+            self.detector.name,
+            *(("", "") if restorer is None else (restorer.name, restorer.sha256)),
+        )
 
 
-def load(model: Model, faces: Faces) -> Models:
+def load(model: Model, faces: Faces, restore: Restore) -> Models:
     """Load and warm up.
 
     Raises:
@@ -55,9 +67,19 @@ def load(model: Model, faces: Faces) -> Models:
             f"model {lips.name} wants face meshes, faces.detector = s3fd gives boxes only; "
             "set faces.detector = mediapipe"
         )
+    if restore.path is not None and faces.detector == "s3fd":
+        raise ConfigError(
+            "restore.path wants face meshes, faces.detector = s3fd gives boxes only; "
+            "set faces.detector = mediapipe"
+        )
     detector = _detector(faces)
+    restorer = None
+    if restore.path is not None:
+        from heygemd.lips.restore import Restorer  # noqa: PLC0415 - see _lip_model
+
+        restorer = Restorer(restore.path, str(choose_device(model.device)), restore.batch)
     lips.hear(Waveform(np.zeros(_HEARING_HZ, np.float32), _HEARING_HZ))
-    return Models(detector, lips, thread_count(faces.workers))
+    return Models(detector, lips, thread_count(faces.workers), restorer)
 
 
 def _lip_model(model: Model) -> LipModel:

@@ -37,6 +37,7 @@ class RenderOptions:
         sync_offset_ms: moves the lips against the sound; positive is later.
         silence: what lips do where nothing is said.
         silence_s: shorter pauses belong to speech.
+        restore: share of the restored face, 0..1; 0 where no network restores.
     """
 
     length: LengthPolicy = "pingpong"
@@ -45,6 +46,7 @@ class RenderOptions:
     sync_offset_ms: float = 0.0
     silence: SilencePolicy = "close"
     silence_s: float = 0.5
+    restore: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -342,9 +344,11 @@ class ClipResult:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What the logs say of the model in use; its sha256 is empty where there are no weights."""
+    """What the logs say of the models in use; a sha256 is empty where there are no weights."""
 
     name: str
     sha256: str
     device: str
     detector: str
+    restorer: str = ""
+    restorer_sha256: str = ""

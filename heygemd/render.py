@@ -152,14 +152,14 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         sound_s = min(sound_s, timeline.n_frames / timeline.fps)
     with clock.stage("study"):
         plan = models.lips.study(_Followed(reader, task), faces, task.heard.voice)
-    shares = _voice_shares(task, timeline)
+    speaker = _Speaker(
+        models, plan, faces, timeline, _voice_shares(task, timeline), task.options.restore
+    )
     sampler = Sampler(timeline.n_frames, faces.boxes[timeline.source])
     with (
         clock.stage("render"),
         prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
-        prefetch(
-            clock.timed("lips", _spoken(batches, plan, models.lips, shares, sampler))
-        ) as spoken,
+        prefetch(clock.timed("lips", _spoken(batches, speaker, sampler))) as spoken,
     ):
         counted = _counted(spoken, "render", timeline.n_frames, task)
         encoded = encode.write_video(
@@ -220,18 +220,39 @@ def _voice_shares(task: ClipTask, timeline: Timeline) -> NDArray[np.float32]:
     return silence.voice_share(middles_s, silences, float(heard.duration_s))
 
 
-def _spoken(
-    batches: Iterable[Frames],
-    plan: Plan,
-    lips: LipModel,
-    shares: NDArray[np.float32],
-    sampler: Sampler,
-) -> Iterator[Frames]:
+@dataclass(frozen=True, slots=True)
+class _Speaker:
+    """All that changes pixels of one clip.
+
+    Attributes:
+        shares: (n_out,) how much of each patch is laid.
+        blend: share of restored faces, 0..1.
+    """
+
+    models: Models
+    plan: Plan
+    faces: FaceTrack
+    timeline: Timeline
+    shares: NDArray[np.float32]
+    blend: float
+
+    def speak(self, frames: Frames, span: range) -> Frames:
+        """The same frames with their lips moved, and faces restored where that is asked for."""
+        shares = self.shares[span.start : span.stop]
+        patches = self.models.lips.speak(frames, self.plan, span)
+        laid = paste.lay(frames, paste.fade(patches, shares))
+        restorer, points = self.models.restorer, self.faces.points
+        if restorer is None or points is None or self.blend == 0.0:
+            return laid
+        source = self.timeline.source[span.start : span.stop]
+        return paste.lay(laid, restorer.restore(laid, points[source], shares * self.blend))
+
+
+def _spoken(batches: Iterable[Frames], speaker: _Speaker, sampler: Sampler) -> Iterator[Frames]:
     start = 0
     for frames in batches:
         span = range(start, start + len(frames))
-        patches = paste.fade(lips.speak(frames, plan, span), shares[span.start : span.stop])
-        laid = paste.lay(frames, patches)
+        laid = speaker.speak(frames, span)
         sampler.see(start, frames, laid)
         yield laid
         start = span.stop

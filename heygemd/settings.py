@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     SettingsConfigDict,
@@ -40,6 +40,9 @@ class Folders(_Section):
     work: Path = Field(
         Path("spool/work"), description="the daemon's own; a local disk, not a share"
     )
+    failed: Path | None = Field(
+        None, description="inputs of rejected and failed jobs go here; on the inbox's file system"
+    )
     models: Path = Field(Path("models"), description="where heygemd models add keeps checkpoints")
 
 
@@ -57,6 +60,40 @@ class Intake(_Section):
     )
     marker: bool = Field(
         default=False, description="true: a job starts only when it holds a file named .ready"
+    )
+    incomplete_timeout_s: float = Field(
+        900.0, ge=0.0, description="a folder without its sound for so long gets a .WAITING.txt"
+    )
+    spare_mb: int = Field(
+        512, ge=0, description="jobs wait unless so much stays free in work and outbox"
+    )
+    lease_s: float = Field(
+        0.0,
+        ge=0.0,
+        description="0: one heygemd on this inbox; else, at least 60: another one that shows no "
+        "life for so long loses its jobs",
+    )
+
+    @field_validator("lease_s")
+    @classmethod
+    def _check_lease(cls, lease_s: float) -> float:
+        if 0 < lease_s < 60:
+            raise ValueError("want 0, or at least 60: shares answer late")
+        return lease_s
+
+
+_FATE = r"^(keep|delete|return|\d+(\.\d+)? days?|/.*)$"
+
+
+class Keep(_Section):
+    """What becomes of inputs when a job is over: keep, "30 days", delete, return, or a folder."""
+
+    done: str = Field("keep", pattern=_FATE, description="of a job whose clips are all done")
+    partial: str = Field("keep", pattern=_FATE, description="of one with clips that failed")
+    failed: str = Field("keep", pattern=_FATE, description="of one that made nothing")
+    rejected: str = Field("keep", pattern=_FATE, description="of a folder that was no job")
+    record_days: float = Field(
+        90.0, ge=0.0, description="the daemon's own records stay so long after the inputs went"
     )
 
 
@@ -97,6 +134,16 @@ class Faces(_Section):
     min_coverage: float = Field(
         0.3, ge=0.0, le=1.0, description="a clip that shows a face in fewer frames fails"
     )
+
+
+class Restore(_Section):
+    """Sharper faces after the lips have moved; wants pip install 'heygemd[restore]'."""
+
+    path: Path | None = Field(
+        None, description="a checkpoint of GFPGAN, CodeFormer or RestoreFormer; none restores none"
+    )
+    blend: float = Field(0.7, ge=0.0, le=1.0, description="share of the restored face; 0 is none")
+    batch: int = Field(4, ge=1, le=64, description="faces at once; halved when memory is short")
 
 
 class Sync(_Section):
@@ -174,8 +221,10 @@ class Settings(BaseSettings):
 
     folders: Folders = Folders()
     intake: Intake = Intake()
+    keep: Keep = Keep()
     model: Model = Model()
     faces: Faces = Faces()
+    restore: Restore = Restore()
     sync: Sync = Sync()
     encode: Encode = Encode()
     media: Media = Media()
@@ -186,10 +235,15 @@ class Settings(BaseSettings):
 NEED_RESTART = (
     "folders.",
     "intake.watch",
+    "intake.incomplete_timeout_s",
+    "intake.spare_mb",
+    "intake.lease_s",
     "model.",
     "faces.detector",
     "faces.model_path",
     "faces.workers",
+    "restore.path",
+    "restore.batch",
     "service.metrics_file",
 )
 """Keys, by their beginnings, that a reload cannot change."""
@@ -215,6 +269,7 @@ def render_options(settings: Settings) -> RenderOptions:
         # As published means as published; a job may still ask for more.
         silence="model" if settings.model.compat == "wav2lip" else settings.sync.silence,
         silence_s=settings.sync.silence_s,
+        restore=settings.restore.blend if settings.restore.path else 0.0,
     )
 
 
@@ -228,6 +283,7 @@ class JobFile(_Section):
     sync_offset_ms: float | None = Field(None, ge=-500.0, le=500.0)
     silence: SilencePolicy | None = None
     silence_s: float | None = Field(None, gt=0.0)
+    restore: float | None = Field(None, ge=0.0, le=1.0)
 
     def over(self, defaults: RenderOptions) -> RenderOptions:
         """These choices laid over the settings' defaults."""
@@ -292,30 +348,6 @@ def read_job_file(text: str) -> JobFile:
         raise JobOptionsError(f"job.toml is not TOML: {error}") from error
     except ValidationError as error:
         raise JobOptionsError(f"job.toml: {_explain(error, JobFile)}") from error
-
-
-def example() -> str:
-    """The text of config.example.toml: every key with its default and what it does."""
-    lines = [
-        "# heygemd: every setting with its default. Copy what you change; leave the rest out.",
-        "# The environment beats this file: HEYGEMD_MODEL__DEVICE=cpu is model.device.",
-    ]
-    for name, section in Settings.model_fields.items():
-        kind = section.annotation
-        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-            raise TypeError(f"{name} is no section")
-        lines += ["", f"[{name}]  # {(kind.__doc__ or '').rstrip('.')}"]
-        for key, field in kind.model_fields.items():
-            lines += [f"# {field.description}", _assignment(key, field.default)]
-    return "\n".join(lines) + "\n"
-
-
-def _assignment(key: str, value: object) -> str:
-    if value is None:
-        return f'# {key} = ""'
-    if isinstance(value, bool):
-        return f"{key} = {str(value).lower()}"
-    return f"{key} = {value}" if isinstance(value, int | float) else f'{key} = "{value}"'
 
 
 def _nested(overrides: Sequence[str]) -> dict[str, Any]:

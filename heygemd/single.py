@@ -46,7 +46,7 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
     studio = make_studio(settings)
     n_failed = 0
     with (
-        closing(models.load(settings.model, settings.faces)) as loaded,
+        closing(models.load(settings.model, settings.faces, settings.restore)) as loaded,
         tempfile.TemporaryDirectory(prefix=".heygemd-", dir=out) as scratch,
         _bars() as bars,
     ):

@@ -22,7 +22,8 @@ class FixedFace:
         self.n_seen += len(frames)
         n_faces = int(self.sees)
         boxes = np.array([BOX] * n_faces, np.float32).reshape(n_faces, 4)
-        return [Sighting(boxes, np.ones(n_faces, np.float32)) for _ in frames]
+        points = np.full((n_faces, 478, 3), 50, np.float32)
+        return [Sighting(boxes, np.ones(n_faces, np.float32), points) for _ in frames]
 
     def close(self):
         self.closed = True

@@ -5,11 +5,12 @@ from pydantic import ValidationError
 
 from heygemd import models
 from heygemd.errors import ConfigError, GpuLostError, ModelError
-from heygemd.settings import Faces, Model
+from heygemd.settings import Faces, Model, Restore
 
 
 def load(faces=None, **model):
-    return models.load(Model(**{"device": "cpu", **model}), faces or Faces(workers=1))
+    chosen = Model(**{"device": "cpu", **model})
+    return models.load(chosen, faces or Faces(workers=1), Restore())
 
 
 def test_the_built_in_model_is_the_default_and_says_what_it_is():

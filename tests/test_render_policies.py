@@ -10,10 +10,24 @@ from stage_fakes import FixedFace, Painter
 from heygemd.media.limits import Limits
 from heygemd.media.tool import find_ffmpeg
 from heygemd.models import Models
-from heygemd.records import Clip, EncodeOptions, RenderOptions
+from heygemd.records import Clip, EncodeOptions, Patch, RenderOptions
 from heygemd.render import ClipTask, Studio, hear, render_clip
 
 FPS = Fraction(25)
+
+
+class Dimmer:
+    """A restorer that darkens what the lip model has painted, and remembers its shares."""
+
+    def __init__(self):
+        self.shares = []
+
+    def restore(self, frames, points, shares):
+        assert np.isfinite(points).all()
+        assert (frames[:, 60, 70].min(axis=1) > 200).any()  # painted before it is restored
+        self.shares += shares.tolist()
+        dark = np.zeros((20, 20, 3), np.uint8)
+        return [Patch(60, 50, dark, np.full((20, 20), share, np.float32)) for share in shares]
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +49,10 @@ def media(tmp_path_factory):
     return folder
 
 
-def rendered(studio, media, out, **options):
+def rendered(studio, media, out, restorer=None, **options):
     """(result, brightness of the painted face in every frame)."""
     chosen = RenderOptions(min_coverage=0.0, **options)
-    models = Models(FixedFace(), Painter())
+    models = Models(FixedFace(), Painter(), restorer=restorer)
     heard = hear(media / "voice.wav", chosen, models.lips, studio)
     clip = Clip("0001", "clip.mp4", "clip", media / "clip.mp4")
     result = render_clip(ClipTask(clip, heard, out / "out.mp4", chosen), models, studio)
@@ -85,3 +99,25 @@ def test_lips_that_come_later_are_silent_later(studio, media, tmp_path):
 def test_the_record_says_how_the_clip_was_laid_under_the_sound(studio, media, tmp_path):
     result, _, _ = rendered(studio, media, tmp_path)
     assert result.runs == ((0, 29, 0, 29), (30, 58, 28, 0), (59, 74, 1, 16))
+
+
+def test_faces_are_restored_after_the_lips_have_moved_by_the_share_asked_for(
+    studio, media, tmp_path
+):
+    restorer = Dimmer()
+    _, face, _ = rendered(studio, media, tmp_path, restorer, restore=0.5)
+    assert restorer.shares == [0.5] * 75
+    assert (face < 230).all()
+
+
+def test_a_restored_face_goes_where_the_lips_go_in_a_silence(studio, media, tmp_path):
+    restorer = Dimmer()
+    rendered(studio, media, tmp_path, restorer, restore=1.0, silence="source")
+    assert restorer.shares[10] == 1
+    assert restorer.shares[37] == 0
+
+
+def test_a_job_may_ask_for_no_restoration(studio, media, tmp_path):
+    restorer = Dimmer()
+    rendered(studio, media, tmp_path, restorer, restore=0.0)
+    assert restorer.shares == []
