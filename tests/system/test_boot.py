@@ -104,26 +104,22 @@ def finished(box, job, n_clips=2):
     assert f"{job}~2" not in folders
 
 
-FSCK = """
-from pathlib import Path
-from heygemd.spool import fsck
-from heygemd.spool.fsops import FsOps
-from heygemd.spool.layout import SpoolFolders
-roots = SpoolFolders(Path('/srv/heygem/inbox'), Path('/srv/heygem/outbox'),
-                     Path('/var/lib/heygemd/work'))
-for found in fsck.check(FsOps(), roots, max_attempts=2, at_rest=False):
-    print(found)
-"""
+def as_daemon(box, *words):
+    """A command of ours, as the service's user would type it; what it says."""
+    config = ("--config", f"/{CONFIG}")
+    return box.ok("runuser", "-u", "heygem", "--", "heygemd", *words, *config)
 
 
 def sound(box):
     """The spool keeps its promises, and nothing in the journal is a bug."""
-    assert box.ok("/opt/heygemd/venv/bin/python", "-c", FSCK) == ""
+    told = json.loads(as_daemon(box, "fsck", "--json"))
+    assert told["findings"] == []
     for event in box.events():
         assert event.get("code") != "bug", event
 
 
 def test_the_service_starts_and_is_ready_once_the_model_is_warm(box):
+    as_daemon(box, "init")
     box.ok("systemctl", "enable", "--now", "heygemd.service")
     box.wait_for_active()
     names = [event["event"] for event in box.events()]
@@ -150,6 +146,14 @@ def test_a_dropped_job_is_finished(box, media):
     box.drop("first", ("voice.wav", media / "short.wav"), ("clip1.mp4", media / "anna.mp4"))
     finished(box, "first", n_clips=1)
     sound(box)
+
+
+def test_the_journal_can_be_asked_for_a_job_and_for_what_went_wrong(box):
+    asked = ("journalctl", "--no-pager", "-o", "cat")
+    published = box.ok(*asked, "HEYGEMD_JOB=first", "HEYGEMD_EVENT=clip.published").splitlines()
+    assert [json.loads(line)["output"] for line in published] == ["clip1.mp4"]
+    wrong = box.ok(*asked, "-u", "heygemd", "-p", "err")
+    assert [line for line in wrong.splitlines() if line.startswith("{")] == []
 
 
 def test_people_of_its_group_can_read_the_results(box):
