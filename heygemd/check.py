@@ -11,10 +11,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from heygemd import models, trials
+from heygemd import models, tables, trials
 from heygemd.bell import file_system, is_silent
 from heygemd.errors import FatalError
 from heygemd.media import encode, tool
@@ -111,8 +108,8 @@ def _folder(name: str, path: Path) -> Finding:
 
 
 def _print_table(findings: list[Finding]) -> None:
-    table = Table("", "what", "found", "what to do", box=None)
+    table = tables.table("", "what", "found", "what to do")
     marks = {"ok": "[green]ok[/]", "warning": "[yellow]warn[/]", "error": "[red]ERROR[/]"}
     for finding in findings:
         table.add_row(marks[finding.level], finding.name, finding.found, finding.advice)
-    Console(soft_wrap=True).print(table)
+    tables.console().print(table)

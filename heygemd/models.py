@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from heygemd.errors import ConfigError
 from heygemd.faces.detect import FaceDetector
+from heygemd.faces.watch import thread_count
 from heygemd.lips.base import LipModel
 from heygemd.lips.device import choose_device
 from heygemd.records import ModelFacts, Waveform
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from heygemd.lips.restore import Restorer
 
 _HEARING_HZ = 16_000
-_MAX_WORKERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def load(model: Model, faces: Faces, restore: Restore) -> Models:
 
         restorer = Restorer(restore.path, str(choose_device(model.device)), restore.batch)
     lips.hear(Waveform(np.zeros(_HEARING_HZ, np.float32), _HEARING_HZ))
-    return Models(detector, lips, n_workers(faces), restorer)
+    return Models(detector, lips, thread_count(faces.workers), restorer)
 
 
 def _lip_model(model: Model) -> LipModel:
@@ -110,9 +109,4 @@ def _detector(faces: Faces) -> FaceDetector:
         return S3fdDetector(faces.model_path)
     from heygemd.faces.mesh import FaceMesh  # noqa: PLC0415
 
-    return FaceMesh(n_workers(faces), faces.model_path)
-
-
-def n_workers(faces: Faces) -> int:
-    """Detector threads: as set, or one per core that this process may use, up to eight."""
-    return faces.workers or min(len(os.sched_getaffinity(0)), _MAX_WORKERS)
+    return FaceMesh(thread_count(faces.workers), faces.model_path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from heygemd.spool import claim, files, names
+from heygemd.spool import claim, commit, files, names
 from heygemd.spool.site import Site
 
 DAY_S = 86_400.0
@@ -129,6 +129,7 @@ def _sweep_strange(site: Site) -> int:
     n_swept = 0
     for name in strange:
         if now_there_s - site.fs.lstat(building / name).st_mtime > STRANGE_AGE_S:
-            files.remove_tree(site.fs, building / name)
+            remove = commit.break_lock if name.endswith(commit.LOCKS) else files.remove_tree
+            remove(site.fs, building / name)
             n_swept += 1
     return n_swept
