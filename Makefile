@@ -7,7 +7,7 @@ PREFIX ?= /opt/heygemd
 DESTDIR ?=
 SETUP ?= .ci/setup
 
-.PHONY: help demo test check lock manual clean install uninstall system-test
+.PHONY: help demo test check lock manual clean install uninstall system-test fuzz
 help:
 	@echo 'make demo    set up, then lip-sync a small job from inbox to outbox'
 	@echo 'make test    set up, then run the tests'
@@ -17,6 +17,7 @@ help:
 	@echo 'make clean   remove the environment and what the demo wrote'
 	@echo 'make install    as root: the service under $(PREFIX), see docs/install.md'
 	@echo 'make uninstall  as root: remove it; settings, jobs and shares stay'
+	@echo 'make fuzz    send 2000 damaged media files through the decoders (FILES=, SEED=)'
 	@echo 'make system-test  as root: the service in a container with a systemd of its own'
 
 demo: $(VENV)/.ready
@@ -45,6 +46,11 @@ install:
 
 uninstall:
 	systemd/uninstall '$(PREFIX)' '$(DESTDIR)'
+
+FILES ?= 2000
+SEED ?= 1
+fuzz: $(VENV)/.ready
+	$(VENV)/bin/python tests/fuzz_media.py --files $(FILES) --seed $(SEED)
 
 system-test: $(VENV)/.ready
 	HEYGEMD_SYSTEM_TEST=1 $(RUN) pytest -v tests/system --timeout=3600 -p no:cacheprovider

@@ -11,10 +11,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from heygemd import models, trials
+from heygemd import models, tables, trials
 from heygemd.bell import file_system, is_silent
 from heygemd.errors import FatalError
 from heygemd.media import encode, tool
@@ -68,7 +65,7 @@ def _ffmpeg(settings: Settings) -> Iterator[Finding]:
 
 
 def _model(settings: Settings) -> Iterator[Finding]:
-    with closing(models.load(settings.model, settings.faces)) as loaded:
+    with closing(models.load(settings.model, settings.faces, settings.restore)) as loaded:
         facts = loaded.facts
     yield Finding("faces", "ok", facts.detector)
     digest = f", sha256 {facts.sha256[:12]}" if facts.sha256 else ""
@@ -111,8 +108,8 @@ def _folder(name: str, path: Path) -> Finding:
 
 
 def _print_table(findings: list[Finding]) -> None:
-    table = Table("", "what", "found", "what to do", box=None)
+    table = tables.table("", "what", "found", "what to do")
     marks = {"ok": "[green]ok[/]", "warning": "[yellow]warn[/]", "error": "[red]ERROR[/]"}
     for finding in findings:
         table.add_row(marks[finding.level], finding.name, finding.found, finding.advice)
-    Console(soft_wrap=True).print(table)
+    tables.console().print(table)

@@ -35,6 +35,7 @@ Event = Literal[
     "job.recovered",
     "job.rejected",
     "job.returned",
+    "lease.delayed",
     "library.said",
     "model.batch_halved",
     "model.half_refused",
@@ -47,8 +48,10 @@ Event = Literal[
     "share.lost",
     "share.returned",
     "spool.recovered",
+    "spool.swept",
     "status.unwritable",
     "stop.requested",
+    "sweep.delayed",
     "watch.degraded",
 ]
 

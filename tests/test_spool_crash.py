@@ -16,7 +16,7 @@ import pytest
 from spool_faults import Killed, KillNth
 from spool_model import visible, wrongs_at_any_time, wrongs_when_finished
 from spool_power import Recorder, lay_out, states
-from spool_world import drain, drop, make_roots, make_spool, tree
+from spool_world import NoLinks, drain, drop, make_roots, make_spool, tree
 
 from heygemd.errors import HeygemdError
 from heygemd.spool import claim, outdir, publish
@@ -36,9 +36,13 @@ def run(folders, fs=None, max_attempts=2):
     spool.close()
 
 
-def killed_run(folders, n, max_attempts=2):
+class KillNthWithoutLinks(KillNth, NoLinks):
+    """The same on a share that reserves names."""
+
+
+def killed_run(folders, n, max_attempts=2, door=KillNth):
     """A life that ends before change ``n``; the door, to see where."""
-    fs = KillNth(n)
+    fs = door(n)
     try:
         run(folders, fs, max_attempts)
     except Killed:
@@ -64,16 +68,16 @@ def n_changes(world):
     return killed_run(world(), 0).n_changes
 
 
-def crash(folders, kills, max_attempts):
+def crash(folders, kills, max_attempts, door=KillNth):
     """Die at each of ``kills``, then run to the end; what was wrong on the way."""
     wrongs, seen = [], {}
     for n in kills:
-        fs = killed_run(folders, n, max_attempts)
+        fs = killed_run(folders, n, max_attempts, door)
         where = f"killed before change {n}, {fs.died_at}: "
         wrongs += [where + wrong for wrong in wrongs_at_any_time(folders, DROPPED, max_attempts)]
         wrongs += [where + f"{name} changed" for name in seen.items() - visible(folders).items()]
         seen = visible(folders)
-    run(folders, max_attempts=max_attempts)
+    run(folders, door(), max_attempts)
     where = f"killed before {kills}, {fs.died_at}: "
     wrongs += [
         where + wrong for wrong in wrongs_when_finished(folders, DROPPED, FINISHED, max_attempts)
@@ -99,6 +103,15 @@ def test_a_kill_before_any_change_loses_nothing_and_repeats_nothing(world, part)
     stride = 8 if FULL else 24
     for n in range(1 + part, n_changes(world) + 1, stride):
         assert crash(world(), [n], max_attempts=2) == []
+
+
+@pytest.mark.timeout(7200 if FULL else 600)
+def test_a_kill_while_a_name_is_reserved_loses_nothing_and_repeats_nothing(world):
+    changes = killed_run(world(), 0, door=KillNthWithoutLinks).changes
+    about = {n for n, change in enumerate(changes, start=1) if ".lock" in change}
+    assert len(about) > 10
+    for n in sorted(about | {n + 1 for n in about}):
+        assert crash(world(), [n], max_attempts=2, door=KillNthWithoutLinks) == []
 
 
 @pytest.mark.timeout(7200 if FULL else 600)

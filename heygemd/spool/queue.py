@@ -35,7 +35,9 @@ from heygemd.spool.showcase import Showcase
 from heygemd.spool.site import Site
 from heygemd.spool.stage import Stager
 
-__all__ = ["Recovered", "Retention", "Spool", "SpoolFolders", "Swept"]
+MAX_ATTEMPTS = 2  # how often a clip may end the whole process
+
+__all__ = ["MAX_ATTEMPTS", "Recovered", "Retention", "Spool", "SpoolFolders", "Swept"]
 
 
 class Spool:
@@ -68,7 +70,7 @@ class Spool:
         instance: str,
         settle_s: float,
         marker: bool,
-        max_attempts: int = 2,
+        max_attempts: int = MAX_ATTEMPTS,
         spare_bytes: int = 1 << 29,
         incomplete_s: float = 900.0,
         lease_s: float = 0.0,
