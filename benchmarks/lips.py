@@ -326,7 +326,9 @@ def main() -> None:
     cv2.setNumThreads(1)  # figures are of one core
     settings = Settings()
     lips = {
-        name: models.load(Model(name=name, path=arguments.path, device="cpu"), settings.faces)
+        name: models.load(
+            Model(name=name, path=arguments.path, device="cpu"), settings.faces, settings.restore
+        )
         for name in arguments.model
     }
     detector = watching.Remembering(next(iter(lips.values())).detector, arguments.faces)
