@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd.packed import PackedPoints
+
 Frames: TypeAlias = NDArray[np.uint8]
 """(N, H, W, 3) BGR, 0..255."""
 
@@ -23,6 +25,7 @@ N_POINTS = 478  # MediaPipe face mesh with irises
 
 LengthPolicy = Literal["pingpong", "loop", "freeze", "trim", "error"]
 FaceChoice = Literal["largest", "left", "right", "centre"]
+SilencePolicy = Literal["close", "source", "model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +37,18 @@ class RenderOptions:
         face: whom to follow when several faces are seen.
         min_coverage: share of frames that must show a face, 0..1.
         sync_offset_ms: moves the lips against the sound; positive is later.
+        silence: what lips do where nothing is said.
+        silence_s: shorter pauses belong to speech.
+        restore: share of the restored face, 0..1; 0 where no network restores.
     """
 
     length: LengthPolicy = "pingpong"
     face: FaceChoice = "largest"
     min_coverage: float = 0.3
     sync_offset_ms: float = 0.0
+    silence: SilencePolicy = "close"
+    silence_s: float = 0.5
+    restore: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +222,7 @@ class FaceTrack:
     """
 
     boxes: Boxes
-    points: Points | None
+    points: Points | PackedPoints | None
     detected: NDArray[np.bool_]
     cuts: tuple[int, ...] = ()
 
@@ -311,6 +320,9 @@ class ClipResult:
         outcome: ``ok`` or ``failed``.
         code: ``ok``, or the reason of the error that stopped the clip.
         gaps: [first, last] output frame ranges that passed through without a face.
+        silences: [first, last] output frame ranges in which nothing is said.
+        runs: (first, last, first source frame, last source frame) of every stretch of output frames
+            behind which the clip runs forth, back, or stands still.
         timings_s: seconds of wall time per stage.
     """
 
@@ -324,6 +336,8 @@ class ClipResult:
     duration_s: Fraction = Fraction(0)
     coverage: float = 0.0
     gaps: tuple[tuple[int, int], ...] = ()
+    silences: tuple[tuple[int, int], ...] = ()
+    runs: tuple[tuple[int, int, int, int], ...] = ()
     timings_s: dict[str, float] = field(default_factory=dict)
     warnings: tuple[Notice, ...] = ()
     notes: dict[str, float | int | str] = field(default_factory=dict)
@@ -332,9 +346,11 @@ class ClipResult:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What the logs say of the model in use; its sha256 is empty where there are no weights."""
+    """What the logs say of the models in use; a sha256 is empty where there are no weights."""
 
     name: str
     sha256: str
     device: str
     detector: str
+    restorer: str = ""
+    restorer_sha256: str = ""

@@ -219,12 +219,25 @@ def move_claim(site: Site, job_id: str, source: Path, target: Path) -> None:
     sync_dir(site.fs, source)
 
 
-def give_back(site: Site, payload: Path, name: str) -> str:
-    """Move a folder back to the inbox under its name, or a numbered one; the name it has there."""
+def name_of(site: Site, job_id: str) -> str:
+    """The name a job's folder had, by the job's own records."""
+    job = site.folders.job(job_id)
+    for record in (site.folders.manifest(job_id), job / "REJECTED"):
+        document = files.read_json(site.fs, record)
+        if document is not None:
+            return str(document["name"])
+    return job_id
+
+
+def give_back(site: Site, payload: Path, home: Path, name: str) -> str:
+    """Move a folder to a place of people's under its name, or a numbered one; the name there.
+
+    ``home`` is the inbox, or another folder on its file system.
+    """
     site.guard("", "inbox")
     n = 1
     while True:
-        target = site.folders.inbox / names.numbered(name, n)
+        target = home / names.numbered(name, n)
         try:
             site.fs.rename(payload, target)
         except OSError as error:
@@ -232,7 +245,7 @@ def give_back(site: Site, payload: Path, name: str) -> str:
                 raise
             n += 1
             continue
-        sync_dir(site.fs, site.folders.inbox)
+        sync_dir(site.fs, home)
         sync_dir(site.fs, payload.parent)
         return target.name
 
