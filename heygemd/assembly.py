@@ -51,12 +51,13 @@ def once(settings: Settings) -> int:
 
 def make_studio(settings: Settings) -> Studio:
     """ffmpeg, its limits, and the encoder that works here."""
-    ffmpeg = tool.find_ffmpeg(settings.media.ffmpeg)
+    media = settings.media
+    ffmpeg = tool.find_ffmpeg(media.ffmpeg)
     chosen = encode.choose_encoder(ffmpeg, settings.encode.codec)
     log.info("encoder.chosen", codec=chosen.codec, reason=chosen.reason)
     return Studio(
         ffmpeg,
-        Limits(settings.media.max_pixels, settings.media.max_duration_s),
+        Limits(media.max_pixels, media.max_duration_s, stall_s=media.stall_s),
         EncodeOptions(
             chosen.codec,
             settings.encode.quality,

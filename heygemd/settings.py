@@ -186,6 +186,9 @@ class Media(_Section):
     ffmpeg: Path | None = Field(None, description="another ffmpeg than the built-in one")
     max_pixels: int = Field(8192 * 4608, ge=1, description="pixels in a frame")
     max_duration_s: float = Field(4 * 3600.0, gt=0.0, description="length of a clip or a sound")
+    stall_s: float = Field(
+        120.0, gt=0.0, le=150.0, description="a decoder that gives nothing for so long has hung"
+    )
 
 
 class Log(_Section):
@@ -306,8 +309,10 @@ def load(path: Path | None = None, *, overrides: Sequence[str] = (), env: bool =
     """
     if path is not None and not path.is_file():
         raise ConfigError(f"no settings file at {path}; config.example.toml shows what it may hold")
-    if path is not None and path.stat().st_mode & stat.S_IWOTH:
-        raise ConfigError(f"{path} may be written by everybody; chmod o-w {path}")
+    for place in (path, path.resolve().parent) if path is not None else ():
+        mode = place.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise ConfigError(f"{place} may be written by everybody; chmod o-w {place}")
 
     class _Sourced(Settings):
         @classmethod

@@ -12,7 +12,8 @@ TRAINING = Path(__file__).parents[1] / "training"
 
 # A module may import only from lines above its own, or from its own world.
 LAYERS = [
-    ["errors", "records", "nets"],
+    ["packed"],
+    ["errors", "records", "nets", "journal"],
     ["prefetch", "settings", "log", "service", "tables"],
     ["metrics"],
     ["pulse"],

@@ -87,6 +87,20 @@ def test_a_wrong_file_is_refused_and_named(toml, text, said):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("loose", ["config.toml", "."])
+def test_a_file_that_everybody_could_replace_is_refused(toml, loose):
+    path = toml("")
+    (path.parent / loose).chmod(0o777)
+    with pytest.raises(ConfigError, match="chmod o-w"):
+        load(path)
+
+
+def test_a_file_in_a_folder_whose_bit_keeps_others_files_safe_is_taken(toml):
+    path = toml('[model]\nname = "passthrough"\n')
+    path.parent.chmod(0o1777)
+    assert load(path, env=False).model.name == "passthrough"
+
+
 def test_a_missing_file_is_named():
     with pytest.raises(ConfigError, match="no settings file at /nowhere"):
         load(Path("/nowhere/config.toml"))
