@@ -207,9 +207,11 @@ def test_a_second_term_gives_the_clip_up_and_it_is_done_again(box, media):
     long_job(box, media, "impatient", n_clips=1)
     in_the_middle(box, since)
     box.ok("systemctl", "stop", "--no-block", "heygemd.service")
+    # Two signals that nobody has looked at yet would count as one.
+    box.wait_for_event("stop.requested", since)
     box.ok("systemctl", "kill", "--kill-whom=main", "-s", "TERM", "heygemd.service")
     box.wait(lambda: box.show("ActiveState") == "inactive", 20, "the service to stop at once")
-    assert box.outbox("impatient") in ([], ["report.html"])
+    assert not {"clip1.mp4", "clip1.json", "job.json"} & set(box.outbox("impatient"))
     box.ok("systemctl", "start", "heygemd.service")
     finished(box, "impatient", n_clips=1)
     sound(box)
