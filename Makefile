@@ -7,10 +7,11 @@ PREFIX ?= /opt/heygemd
 DESTDIR ?=
 SETUP ?= .ci/setup
 
-.PHONY: help demo test check lock manual clean install uninstall system-test fuzz
+.PHONY: help demo test crash-test check lock manual clean install uninstall system-test fuzz
 help:
 	@echo 'make demo    set up, then lip-sync a small job from inbox to outbox'
 	@echo 'make test    set up, then run the tests'
+	@echo 'make crash-test   kill the spool everywhere, twice, and cut its power; takes an hour'
 	@echo 'make check   set up, then lint, types and the rules of the house'
 	@echo 'make lock    write the versions of this environment to .ci/lock.txt'
 	@echo 'make manual  write the man page and the completions from the help texts'
@@ -25,6 +26,10 @@ demo: $(VENV)/.ready
 
 test: $(VENV)/.ready
 	$(RUN) pytest
+
+crash-test: $(VENV)/.ready
+	HEYGEMD_CRASH_TEST=full $(RUN) pytest -q tests/test_spool_crash.py tests/test_spool_faults.py \
+		tests/test_spool_machine.py tests/test_spool_retention.py
 
 check: $(VENV)/.ready
 	$(RUN) ruff check .

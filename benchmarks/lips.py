@@ -123,16 +123,17 @@ class Bench:
             raise SystemExit("no face mesh: set faces.detector = mediapipe")
         n_frames = min(len(source), len(seen.points))
         source = source[:n_frames]
-        own = mouths.shapes_of(own_track.points, self._basis.template, own_track.cuts)
-        out = mouths.shapes_of(seen.points[:n_frames], self._basis.template, seen.cuts)
+        own_points, points = own_track.points[:], seen.points[:n_frames]
+        own = mouths.shapes_of(own_points, self._basis.template, own_track.cuts)
+        out = mouths.shapes_of(points, self._basis.template, seen.cuts)
         person = retarget.meet(own, self._basis)
         shut = np.nanmedian(geometry.aperture(own) / person.scale - person.aperture)
         apertures = (geometry.aperture(out) / person.scale - shut).astype(np.float32)
         judged = np.ones(n_frames, np.bool_)
         if run.own:
             judged = watching.judged_frames(source, watched.timeline.fps)
-        looks = self._compare(run, made, watched, (own_track.points, seen.points), judged)
-        sizes_px = [mouths.iod_px(face) for face in own_track.points[source]]
+        looks = self._compare(run, made, watched, (own_points, points), judged)
+        sizes_px = [mouths.iod_px(face) for face in own_points[source]]
         figures = {
             "n_frames": n_frames,
             "iod_px": float(np.nanmedian(sizes_px)),

@@ -18,8 +18,7 @@ from heygemd.spool import fsck, shares
 from heygemd.spool.files import weighed
 from heygemd.spool.fsck import Finding
 from heygemd.spool.fsops import FsOps
-from heygemd.spool.layout import SpoolFolders
-from heygemd.spool.queue import MAX_ATTEMPTS
+from heygemd.spool.layout import MAX_ATTEMPTS, SpoolFolders
 
 _TRIES = 5
 

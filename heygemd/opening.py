@@ -6,6 +6,7 @@ import os
 import socket
 import time
 
+from heygemd.bell import is_silent
 from heygemd.settings import Settings, render_options
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.ids import job_id
@@ -53,4 +54,5 @@ def spool(settings: Settings) -> Spool:
         spare_bytes=intake.spare_mb * 1_000_000,
         incomplete_s=intake.incomplete_timeout_s,
         lease_s=intake.lease_s,
+        is_local=not is_silent(settings.folders.inbox),
     )

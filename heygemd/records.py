@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd.packed import PackedPoints
+
 Frames: TypeAlias = NDArray[np.uint8]
 """(N, H, W, 3) BGR, 0..255."""
 
@@ -220,7 +222,7 @@ class FaceTrack:
     """
 
     boxes: Boxes
-    points: Points | None
+    points: Points | PackedPoints | None
     detected: NDArray[np.bool_]
     cuts: tuple[int, ...] = ()
 

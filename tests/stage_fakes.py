@@ -13,8 +13,9 @@ class FixedFace:
 
     name, version, wants_frames = "fixed", "1", 8
 
-    def __init__(self, *, sees=True):
+    def __init__(self, *, sees=True, has_points=False):
         self.sees = sees
+        self.has_points = has_points
         self.n_seen = 0
         self.closed = False
 
@@ -22,7 +23,7 @@ class FixedFace:
         self.n_seen += len(frames)
         n_faces = int(self.sees)
         boxes = np.array([BOX] * n_faces, np.float32).reshape(n_faces, 4)
-        points = np.full((n_faces, 478, 3), 50, np.float32)
+        points = np.full((n_faces, 478, 3), 50, np.float32) if self.has_points else None
         return [Sighting(boxes, np.ones(n_faces, np.float32), points) for _ in frames]
 
     def close(self):

@@ -5,7 +5,14 @@ from hypothesis import strategies as st
 
 from heygemd.errors import NoFaceError
 from heygemd.faces.detect import Sighting
-from heygemd.faces.track import MAX_GAP, require_coverage, track_face
+from heygemd.faces.smooth import fill_gaps, smooth
+from heygemd.faces.track import (
+    BLOCK_FRAMES,
+    MAX_GAP,
+    POINTS_SMOOTHING,
+    require_coverage,
+    track_face,
+)
 from heygemd.records import FaceTrack
 
 SIZE = (640, 360)
@@ -156,7 +163,7 @@ def test_any_sightings_give_a_track_of_that_length_that_fills_no_more_than_allow
     empty = np.array([not frame for frame in frames], dtype=bool)
     assert not (found.detected & empty).any()
     if found.points is not None:
-        assert (np.isfinite(found.points).all(axis=(1, 2)) == found.present).all()
+        assert (np.isfinite(found.points[:]).all(axis=(1, 2)) == found.present).all()
 
 
 def covering(n_seen, n_frames):
@@ -183,3 +190,14 @@ def test_who_asks_for_none_gets_a_clip_without_faces_through():
 def test_an_empty_clip_fails_with_words():
     with pytest.raises(NoFaceError, match="0 of 0 frames"):
         require_coverage(covering(0, 0), 0.3)
+
+
+def test_points_of_a_long_shot_are_smoothed_as_if_in_one_piece():
+    rng = np.random.default_rng(3)
+    at_px = np.cumsum(rng.normal(0, 1, 3 * BLOCK_FRAMES)) + 200
+    gone = {250, 251, 252, 258, 259, 300, *range(505, 513), *range(600, 620)}
+    frames = [seen() if at in gone else seen(box(x)) for at, x in enumerate(at_px)]
+    raw = np.where(np.isin(np.arange(len(at_px)), list(gone)), np.nan, at_px).astype(np.float32)
+    whole = smooth(fill_gaps(raw[:, None], MAX_GAP), *POINTS_SMOOTHING)[:, 0]
+
+    np.testing.assert_allclose(track(frames).points[:, 0, 0], whole, atol=0.01)

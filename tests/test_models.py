@@ -8,9 +8,10 @@ from heygemd.errors import ConfigError, GpuLostError, ModelError
 from heygemd.settings import Faces, Model, Restore
 
 
-def load(faces=None, **model):
-    chosen = Model(**{"device": "cpu", **model})
-    return models.load(chosen, faces or Faces(workers=1), Restore())
+def load(faces=None, restore=None, **model):
+    return models.load(
+        Model(**{"device": "cpu", **model}), faces or Faces(workers=1), restore or Restore()
+    )
 
 
 def test_the_built_in_model_is_the_default_and_says_what_it_is():
@@ -58,3 +59,15 @@ def test_a_gpu_that_was_asked_for_and_is_not_there_is_no_reason_to_take_the_cpu(
 def test_a_model_that_does_not_exist_is_refused_by_the_settings():
     with pytest.raises(ValidationError):
         Model(name="wav2lips")
+
+
+def test_a_restorer_wants_meshes(tmp_path):
+    with pytest.raises(ConfigError, match=r"restore\.path wants face meshes"):
+        load(Faces(detector="s3fd"), Restore(path=tmp_path / "gfpgan.pth"), name="passthrough")
+
+
+def test_a_restorer_that_is_none_is_named_as_what_it_is(tmp_path):
+    path = tmp_path / "page.pth"
+    path.write_text("<html>")
+    with pytest.raises(ModelError, match="a web page"):
+        load(None, Restore(path=path), name="passthrough")

@@ -1,6 +1,4 @@
-"""One clip's path with a painted face: what policies do to the frames that come out."""
-
-from fractions import Fraction
+"""What policies do to the frames of one clip: silence, length, restoration, what is left alone."""
 
 import lavfi
 import numpy as np
@@ -12,8 +10,6 @@ from heygemd.media.tool import find_ffmpeg
 from heygemd.models import Models
 from heygemd.records import Clip, EncodeOptions, Patch, RenderOptions
 from heygemd.render import ClipTask, Studio, hear, render_clip
-
-FPS = Fraction(25)
 
 
 class Dimmer:
@@ -52,7 +48,7 @@ def media(tmp_path_factory):
 def rendered(studio, media, out, restorer=None, **options):
     """(result, brightness of the painted face in every frame)."""
     chosen = RenderOptions(min_coverage=0.0, **options)
-    models = Models(FixedFace(), Painter(), restorer=restorer)
+    models = Models(FixedFace(has_points=True), Painter(), restorer=restorer)
     heard = hear(media / "voice.wav", chosen, models.lips, studio)
     clip = Clip("0001", "clip.mp4", "clip", media / "clip.mp4")
     result = render_clip(ClipTask(clip, heard, out / "out.mp4", chosen), models, studio)

@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd.packed import PackedPoints
 from heygemd.records import N_POINTS, Boxes, Frames, Points
 
 
@@ -23,7 +24,7 @@ class Sighting:
 
     boxes: Boxes
     scores: NDArray[np.float32]
-    points: Points | None = None
+    points: Points | PackedPoints | None = None
 
     def __post_init__(self) -> None:
         n_faces = len(self.scores)

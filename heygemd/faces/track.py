@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from heygemd.errors import NoFaceError
 from heygemd.faces.detect import Sighting, areas, overlaps
 from heygemd.faces.smooth import fill_gaps, runs, smooth
-from heygemd.records import N_POINTS, Boxes, FaceChoice, FaceTrack
+from heygemd.packed import PackedPoints
+from heygemd.records import N_POINTS, Boxes, FaceChoice, FaceTrack, Points
 
 MAX_GAP = 8  # frames a face may be unseen and still be filled in
 LINK_OVERLAP = 0.3  # of a face's boxes in neighbouring frames; a fast nod keeps 0.5
@@ -21,6 +22,7 @@ REACH_GAP = 50  # frames after which someone who comes back is a stranger
 MAX_JUMP = 0.25  # in face sizes from the neighbours' median; one frame that jumps so far is wrong
 POINTS_SMOOTHING = (5, 2)  # Savitzky-Golay; takes noise, keeps a bilabial of three frames
 BOXES_SMOOTHING = (9, 2)
+BLOCK_FRAMES = 256  # whose points are unpacked at a time
 
 
 @dataclass(slots=True)
@@ -68,22 +70,43 @@ def track_face(
     n_frames = len(sightings)
     boxes = np.full((n_frames, 4), np.nan, dtype=np.float32)
     has_points = any(seen.points is not None for seen in sightings)
-    points = np.full((n_frames, N_POINTS, 3), np.nan, np.float32) if has_points else None
+    which = np.zeros(n_frames, np.int64)
     for start, stop in shots(n_frames, cuts):
         present = people(paths(sightings, range(start, stop)))
         person = max(present, key=lambda path: _merit(path, choice, frame_size), default=Path())
         boxes[person.at] = np.array(person.boxes, dtype=np.float32).reshape(-1, 4)
         boxes[start + outliers(boxes[start:stop])] = np.nan
-        for at, which in zip(person.at, person.which, strict=True):
-            seen = sightings[at].points
-            if points is not None and seen is not None and np.isfinite(boxes[at, 0]):
-                points[at] = seen[which]
+        which[person.at] = person.which
     detected = np.isfinite(boxes[:, 0])
+    points = PackedPoints(n_frames, N_POINTS) if has_points else None
     for start, stop in shots(n_frames, cuts):
         boxes[start:stop] = smooth(fill_gaps(boxes[start:stop], MAX_GAP), *BOXES_SMOOTHING)
         if points is not None:
-            points[start:stop] = smooth(fill_gaps(points[start:stop], MAX_GAP), *POINTS_SMOOTHING)
+            chosen = np.where(detected, which, -1)[start:stop]
+            for first, rows in _clean_points(sightings[start:stop], chosen):
+                points[start + first : start + first + len(rows)] = rows
     return FaceTrack(boxes, points, detected, cuts)
+
+
+def _clean_points(
+    shot: Sequence[Sighting], which: NDArray[np.int64]
+) -> Iterator[tuple[int, Points]]:
+    """First frame and smoothed points of each block of one shot; NaN where no face is.
+
+    Args:
+        shot: one per frame.
+        which: the person's row in each; -1 where they were not seen.
+    """
+    margin = 2 * MAX_GAP + POINTS_SMOOTHING[0]  # a gap, one more beyond it, and a window
+    for first in range(0, len(shot), BLOCK_FRAMES):
+        begin, stop = max(0, first - margin), min(len(shot), first + BLOCK_FRAMES)
+        rows = np.full((min(len(shot), stop + margin) - begin, N_POINTS, 3), np.nan, np.float32)
+        for row, at in enumerate(range(begin, begin + len(rows))):
+            seen = shot[at].points
+            if seen is not None and which[at] >= 0:
+                rows[row] = seen[which[at]]
+        clean = smooth(fill_gaps(rows, MAX_GAP), *POINTS_SMOOTHING)
+        yield first, clean[first - begin : stop - begin]
 
 
 def require_coverage(track: FaceTrack, min_coverage: float) -> None:

@@ -7,12 +7,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from heygemd.faces.cuts import CutFinder
 from heygemd.faces.detect import FaceDetector, Sighting
+from heygemd.packed import PackedPoints
 from heygemd.records import Frames
 
 STRETCH_BYTES = 128 * 2**20  # of frames in one call at most: 20 of 1080p, 5 of 4K
@@ -24,7 +25,7 @@ class Watched:
     """What pass 1 knows of a clip.
 
     Attributes:
-        sightings: one per frame.
+        sightings: one per frame, their points packed.
         cuts: sorted indices of frames that start a new shot, never 0.
         frame_size: width and height in px; (0, 0) for a clip without frames.
     """
@@ -61,12 +62,19 @@ def watch(batches: Iterable[Frames], detector: FaceDetector, *, n_threads: int =
             waiting.append(pool.submit(copy_context().run, detector.detect, stretch))
             finder.add(stretch)
             if len(waiting) > n_threads:
-                sightings += waiting.popleft().result()
+                sightings += map(_packed, waiting.popleft().result())
         for rest in waiting:
-            sightings += rest.result()
+            sightings += map(_packed, rest.result())
     finally:
         pool.shutdown(cancel_futures=True)
     return Watched(tuple(sightings), finder.cuts(), frame_size)
+
+
+def _packed(seen: Sighting) -> Sighting:
+    """The same faces in less memory: a clip has one of these per frame."""
+    if not isinstance(seen.points, np.ndarray):
+        return seen
+    return replace(seen, points=PackedPoints.pack(seen.points))
 
 
 def thread_count(workers: int) -> int:

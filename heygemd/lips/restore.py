@@ -104,8 +104,8 @@ class Restorer:
 
 
 def _load(path: Path) -> tuple[str, torch.nn.Module]:
-    read, strange = _spandrel()
     state = read_tensors(path)
+    read, strange = _spandrel()
     for wrapper in _WRAPPERS:
         if all(name.startswith(wrapper) for name in state):
             state = {name.removeprefix(wrapper): tensor for name, tensor in state.items()}

@@ -24,6 +24,7 @@ from pathlib import Path
 from heygemd.errors import ConfigError
 
 OWN = ".heygemd"
+MAX_ATTEMPTS = 2  # how often a clip may end the whole process
 AUDIO_ID = "audio"
 _CODE = Path(__file__).resolve().parents[1]
 RECORD_FOLDERS = ("in", "att", "work", "intent", "done", "fail")
