@@ -66,6 +66,10 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     settings = _settings_parser()
 
+    init = commands.add_parser(
+        "init", parents=[settings], help="make the folders, and mark the shares"
+    )
+    init.set_defaults(command=_init)
     run = commands.add_parser("run", parents=[settings], help="work until told to stop")
     run.set_defaults(command=_run)
     once = commands.add_parser("once", parents=[settings], help="do what is ready, then exit")
@@ -77,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", parents=[settings], help="is everything in place?")
     check.add_argument("--json", action="store_true", help="for machines")
     check.set_defaults(command=_check)
+    _add_fsck(commands, settings)
     _add_status(commands, settings)
     _add_jobs(commands, settings)
     _add_models(commands, settings)
@@ -116,6 +121,23 @@ def _add_render(
     render.add_argument("--model", metavar="NAME", help="same as --set model.name=NAME")
     render.add_argument("--device", metavar="D", help="same as --set model.device=D")
     render.set_defaults(command=_render)
+
+
+def _add_fsck(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    settings: argparse.ArgumentParser,
+) -> None:
+    fsck = commands.add_parser(
+        "fsck",
+        parents=[settings],
+        help="does the spool keep its promises? exit code 1 when it does not",
+        epilog="example: systemctl stop heygemd && heygemd fsck --repair",
+    )
+    fsck.add_argument(
+        "--repair", action="store_true", help="mend it, without ever deleting outputs or inputs"
+    )
+    fsck.add_argument("--json", action="store_true", help="for machines")
+    fsck.set_defaults(command=_fsck)
 
 
 def _add_status(
@@ -224,6 +246,18 @@ def _demo(arguments: argparse.Namespace) -> int:
     from heygemd import demo  # noqa: PLC0415
 
     return demo.run(arguments.out)
+
+
+def _init(arguments: argparse.Namespace) -> int:
+    from heygemd import init  # noqa: PLC0415
+
+    return init.run(_load(arguments))
+
+
+def _fsck(arguments: argparse.Namespace) -> int:
+    from heygemd import fsck  # noqa: PLC0415
+
+    return fsck.run(_load(arguments), repair=arguments.repair, as_json=arguments.json)
 
 
 def _check(arguments: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     SettingsConfigDict,
@@ -40,6 +40,9 @@ class Folders(_Section):
     work: Path = Field(
         Path("spool/work"), description="the daemon's own; a local disk, not a share"
     )
+    failed: Path | None = Field(
+        None, description="inputs of rejected and failed jobs go here; on the inbox's file system"
+    )
     models: Path = Field(Path("models"), description="where heygemd models add keeps checkpoints")
 
 
@@ -57,6 +60,40 @@ class Intake(_Section):
     )
     marker: bool = Field(
         default=False, description="true: a job starts only when it holds a file named .ready"
+    )
+    incomplete_timeout_s: float = Field(
+        900.0, ge=0.0, description="a folder without its sound for so long gets a .WAITING.txt"
+    )
+    spare_mb: int = Field(
+        512, ge=0, description="jobs wait unless so much stays free in work and outbox"
+    )
+    lease_s: float = Field(
+        0.0,
+        ge=0.0,
+        description="0: one heygemd on this inbox; else, at least 60: another one that shows no "
+        "life for so long loses its jobs",
+    )
+
+    @field_validator("lease_s")
+    @classmethod
+    def _check_lease(cls, lease_s: float) -> float:
+        if 0 < lease_s < 60:
+            raise ValueError("want 0, or at least 60: shares answer late")
+        return lease_s
+
+
+_FATE = r"^(keep|delete|return|\d+(\.\d+)? days?|/.*)$"
+
+
+class Keep(_Section):
+    """What becomes of inputs when a job is over: keep, "30 days", delete, return, or a folder."""
+
+    done: str = Field("keep", pattern=_FATE, description="of a job whose clips are all done")
+    partial: str = Field("keep", pattern=_FATE, description="of one with clips that failed")
+    failed: str = Field("keep", pattern=_FATE, description="of one that made nothing")
+    rejected: str = Field("keep", pattern=_FATE, description="of a folder that was no job")
+    record_days: float = Field(
+        90.0, ge=0.0, description="the daemon's own records stay so long after the inputs went"
     )
 
 
@@ -92,7 +129,8 @@ class Faces(_Section):
         0, ge=0, le=64, description="detector threads; 0 takes one per core, up to 8"
     )
     choice: FaceChoice = Field(
-        "largest", description="whom to follow: largest, left, right, centre"
+        "largest",
+        description="whom to follow: largest, left, right, centre, or who is in reference.jpg",
     )
     min_coverage: float = Field(
         0.3, ge=0.0, le=1.0, description="a clip that shows a face in fewer frames fails"
@@ -149,6 +187,9 @@ class Media(_Section):
     ffmpeg: Path | None = Field(None, description="another ffmpeg than the built-in one")
     max_pixels: int = Field(8192 * 4608, ge=1, description="pixels in a frame")
     max_duration_s: float = Field(4 * 3600.0, gt=0.0, description="length of a clip or a sound")
+    stall_s: float = Field(
+        120.0, gt=0.0, le=150.0, description="a decoder that gives nothing for so long has hung"
+    )
 
 
 class Log(_Section):
@@ -181,6 +222,7 @@ class Settings(BaseSettings):
 
     folders: Folders = Folders()
     intake: Intake = Intake()
+    keep: Keep = Keep()
     model: Model = Model()
     faces: Faces = Faces()
     restore: Restore = Restore()
@@ -194,6 +236,9 @@ class Settings(BaseSettings):
 NEED_RESTART = (
     "folders.",
     "intake.watch",
+    "intake.incomplete_timeout_s",
+    "intake.spare_mb",
+    "intake.lease_s",
     "model.",
     "faces.detector",
     "faces.model_path",
@@ -265,8 +310,10 @@ def load(path: Path | None = None, *, overrides: Sequence[str] = (), env: bool =
     """
     if path is not None and not path.is_file():
         raise ConfigError(f"no settings file at {path}; config.example.toml shows what it may hold")
-    if path is not None and path.stat().st_mode & stat.S_IWOTH:
-        raise ConfigError(f"{path} may be written by everybody; chmod o-w {path}")
+    for place in (path, path.resolve().parent) if path is not None else ():
+        mode = place.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise ConfigError(f"{place} may be written by everybody; chmod o-w {place}")
 
     class _Sourced(Settings):
         @classmethod
@@ -302,30 +349,6 @@ def read_job_file(text: str) -> JobFile:
         raise JobOptionsError(f"job.toml is not TOML: {error}") from error
     except ValidationError as error:
         raise JobOptionsError(f"job.toml: {_explain(error, JobFile)}") from error
-
-
-def example() -> str:
-    """The text of config.example.toml: every key with its default and what it does."""
-    lines = [
-        "# heygemd: every setting with its default. Copy what you change; leave the rest out.",
-        "# The environment beats this file: HEYGEMD_MODEL__DEVICE=cpu is model.device.",
-    ]
-    for name, section in Settings.model_fields.items():
-        kind = section.annotation
-        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-            raise TypeError(f"{name} is no section")
-        lines += ["", f"[{name}]  # {(kind.__doc__ or '').rstrip('.')}"]
-        for key, field in kind.model_fields.items():
-            lines += [f"# {field.description}", _assignment(key, field.default)]
-    return "\n".join(lines) + "\n"
-
-
-def _assignment(key: str, value: object) -> str:
-    if value is None:
-        return f'# {key} = ""'
-    if isinstance(value, bool):
-        return f"{key} = {str(value).lower()}"
-    return f"{key} = {value}" if isinstance(value, int | float) else f'{key} = "{value}"'
 
 
 def _nested(overrides: Sequence[str]) -> dict[str, Any]:

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from heygemd.errors import ConfigError, JobOptionsError
+from heygemd.example import example
 from heygemd.records import RenderOptions
-from heygemd.settings import Settings, example, load, read_job_file, render_options
+from heygemd.settings import Settings, load, read_job_file, render_options
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
 
@@ -24,7 +25,7 @@ def toml(tmp_path):
 
 
 def test_the_example_file_is_what_the_defaults_say():
-    regenerate = "python -c \"from heygemd.settings import example; print(example(), end='')\""
+    regenerate = "python -c \"from heygemd.example import example; print(example(), end='')\""
     assert EXAMPLE.read_text() == example(), f"write it anew: {regenerate} > config.example.toml"
 
 
@@ -84,6 +85,20 @@ def test_a_wrong_file_is_refused_and_named(toml, text, said):
     with pytest.raises(ConfigError, match="(?s)" + said) as caught:
         load(path, env=False)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("loose", ["config.toml", "."])
+def test_a_file_that_everybody_could_replace_is_refused(toml, loose):
+    path = toml("")
+    (path.parent / loose).chmod(0o777)
+    with pytest.raises(ConfigError, match="chmod o-w"):
+        load(path)
+
+
+def test_a_file_in_a_folder_whose_bit_keeps_others_files_safe_is_taken(toml):
+    path = toml('[model]\nname = "passthrough"\n')
+    path.parent.chmod(0o1777)
+    assert load(path, env=False).model.name == "passthrough"
 
 
 def test_a_missing_file_is_named():

@@ -26,7 +26,7 @@ pytestmark = [
 ]
 
 CONFIG = "etc/heygemd/config.toml"
-WATCHDOG_S = 20
+WATCHDOG_S = 30
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def media(tmp_path_factory):
     """A voice and clips: one of a second, one that takes long enough to be disturbed."""
     folder = tmp_path_factory.mktemp("media")
     made_media.write_voice(folder / "short.wav", 1.2)
-    made_media.write_voice(folder / "long.wav", 20.0)
+    made_media.write_voice(folder / "long.wav", 8.0)
     made_media.write_clip(folder / "anna.mp4")
     return folder
 
@@ -47,6 +47,9 @@ def box(tmp_path_factory):
     config = tree / CONFIG
     text = config.read_text().replace("settle_s = 10.0", "settle_s = 1.0")
     config.write_text(text.replace("rescan_s = 30.0", "rescan_s = 2.0"))
+    before = installed(tree)
+    container.install(tree)  # an upgrade: the settings above stay, as every step below shows
+    assert installed(tree) == before
     drop_in = tree / "etc/systemd/system/heygemd.service.d/test.conf"
     drop_in.parent.mkdir(parents=True)
     drop_in.write_text(f"[Service]\nWatchdogSec={WATCHDOG_S}s\nRestartSec=1s\n"
@@ -55,6 +58,18 @@ def box(tmp_path_factory):
         booted = Container(tree, console)
         yield booted
         booted.kill()
+
+
+def installed(tree):
+    """What ``make install`` put in place, without the virtual environment."""
+    places = ("usr/bin/heygemd", "usr/lib/*/heygemd*", "usr/lib/systemd/system/heygemd*",
+              "usr/share/doc/heygemd/**/*", "usr/share/*/*/*heygemd*", "etc/heygemd/*",
+              "opt/heygemd/*")  # fmt: skip
+    found = {path for place in places for path in tree.glob(place)}
+    return {
+        str(path.relative_to(tree)): path.read_bytes() if path.is_file() else b""
+        for path in sorted(found)
+    }
 
 
 def long_job(box, media, name, n_clips=2):
@@ -89,26 +104,22 @@ def finished(box, job, n_clips=2):
     assert f"{job}~2" not in folders
 
 
-FSCK = """
-from pathlib import Path
-from heygemd.spool import fsck
-from heygemd.spool.fsops import FsOps
-from heygemd.spool.layout import SpoolFolders
-roots = SpoolFolders(Path('/srv/heygem/inbox'), Path('/srv/heygem/outbox'),
-                     Path('/var/lib/heygemd/work'))
-for found in fsck.check(FsOps(), roots, max_attempts=2, at_rest=False):
-    print(found)
-"""
+def as_daemon(box, *words):
+    """A command of ours, as the service's user would type it; what it says."""
+    config = ("--config", f"/{CONFIG}")
+    return box.ok("runuser", "-u", "heygem", "--", "heygemd", *words, *config)
 
 
 def sound(box):
     """The spool keeps its promises, and nothing in the journal is a bug."""
-    assert box.ok("/opt/heygemd/venv/bin/python", "-c", FSCK) == ""
+    told = json.loads(as_daemon(box, "fsck", "--json"))
+    assert told["findings"] == []
     for event in box.events():
         assert event.get("code") != "bug", event
 
 
 def test_the_service_starts_and_is_ready_once_the_model_is_warm(box):
+    as_daemon(box, "init")
     box.ok("systemctl", "enable", "--now", "heygemd.service")
     box.wait_for_active()
     names = [event["event"] for event in box.events()]
@@ -135,6 +146,14 @@ def test_a_dropped_job_is_finished(box, media):
     box.drop("first", ("voice.wav", media / "short.wav"), ("clip1.mp4", media / "anna.mp4"))
     finished(box, "first", n_clips=1)
     sound(box)
+
+
+def test_the_journal_can_be_asked_for_a_job_and_for_what_went_wrong(box):
+    asked = ("journalctl", "--no-pager", "-o", "cat")
+    published = box.ok(*asked, "HEYGEMD_JOB=first", "HEYGEMD_EVENT=clip.published").splitlines()
+    assert [json.loads(line)["output"] for line in published] == ["clip1.mp4"]
+    wrong = box.ok(*asked, "-u", "heygemd", "-p", "err")
+    assert [line for line in wrong.splitlines() if line.startswith("{")] == []
 
 
 def test_people_of_its_group_can_read_the_results(box):

@@ -21,7 +21,8 @@ from heygemd.lips.warp.landmarks import (
     UPPER_INNER,
     UPPER_SECOND,
 )
-from heygemd.lips.warp.mesh import Mesh
+from heygemd.lips.warp.mesh import N_FACE, Mesh
+from heygemd.packed import PackedPoints
 
 Picture = NDArray[np.uint8]
 """(h, w, 3) BGR, 0..255."""
@@ -76,14 +77,14 @@ class Faces:
     """The one face of a clip, a row per source frame.
 
     Attributes:
-        points: (T, 468, 2) px.
+        points: (T, 468 or more, 2 or more) px.
         iod_px: (T,) scale.
         aperture: (T,) IOD of a mouth of scale 1, at least 0.
         leak: (T,) likewise, widest gap between the lips by landmarks.
         facing: (T, 3) unit vector out of the face.
     """
 
-    points: Floats
+    points: Floats | PackedPoints
     iod_px: NDArray[np.float64]
     aperture: Floats
     leak: Floats
@@ -112,14 +113,13 @@ def cut_keys(clip: ClipReader, frames: Iterable[int], faces: Faces, mesh: Mesh) 
     found = []
     for number, picture in clip.frames_at(frames):
         iod_px = float(faces.iod_px[number])
-        box = meshes.around(
-            faces.points[number][corners], picture.shape[1:3], 1.0, pad_px=3 + int(MARGIN * iod_px)
-        )
+        own = faces.points[number, :N_FACE, :2]
+        box = meshes.around(own[corners], picture.shape[1:3], 1.0, pad_px=3 + int(MARGIN * iod_px))
         if box is None:
             continue
         rows = slice(box.y_px, box.y_px + box.height_px)
         pixels = picture[0, rows, box.x_px : box.x_px + box.width_px].copy()
-        points = faces.points[number] - np.array([box.x_px, box.y_px], np.float32)
+        points = own - np.array([box.x_px, box.y_px], np.float32)
         within = inside(pixels, points)
         found.append(
             Key(

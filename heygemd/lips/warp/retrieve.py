@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +27,7 @@ SWITCH_FLOOR = 0.15  # share of it that even a jump between like shapes costs
 TEETH_UNIT = 40.0  # grey levels; an inside that jumps by this much costs TEETH_COST
 TEETH_COST = 1.0
 FADE = 0.15  # what the neighbouring frame's key gives to this frame
-_CHUNK = 2048  # frames whose costs are held at once
+_CHUNK = 256  # frames whose costs are held at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,26 +116,26 @@ def switch_costs(offered: Mouths, looks: Looks, frames: NDArray[np.int64]) -> Fl
     return np.asarray(costs, np.float32)
 
 
-def cheapest_path(fit: Floats, switch: Floats) -> NDArray[np.int64]:
+def cheapest_path(fit: Iterable[Floats], switch: Floats) -> NDArray[np.int64]:
     """(T,) the choice of one of P per step that costs least in total (Viterbi 1967).
 
     Args:
-        fit: (T, P) cost of each choice at each step.
-        switch: (P, P) cost of going from row to column.
+        fit: T times (P,) cost of each choice, at least once; taken one after another.
+        switch: (P, P) cost of going from row to column; P at most 65536.
     """
-    n_steps, n_choices = fit.shape
-    came_from = np.zeros((n_steps, n_choices), np.int32)
-    total = fit[0].astype(np.float64)
-    columns = np.arange(n_choices)
-    for step in range(1, n_steps):
+    columns = np.arange(len(switch))
+    came_from: list[NDArray[np.uint16]] = []
+    steps = iter(fit)
+    total = next(steps).astype(np.float64)
+    for costs in steps:
         ways = total[:, None] + switch
-        came_from[step] = ways.argmin(axis=0)
-        total = ways[came_from[step], columns] + fit[step]
-    path = np.zeros(n_steps, np.int64)
-    path[-1] = int(total.argmin())
-    for step in range(n_steps - 1, 0, -1):
-        path[step - 1] = came_from[step, path[step]]
-    return path
+        best = ways.argmin(axis=0)
+        came_from.append(best.astype(np.uint16))
+        total = ways[best, columns] + costs
+    path = [int(total.argmin())]
+    for back in reversed(came_from):
+        path.append(int(back[path[-1]]))
+    return np.array(path[::-1])
 
 
 def choose(
@@ -148,21 +149,15 @@ def choose(
         looks: of the offered.
         frames: (P,) rising source frame numbers of the offered.
     """
-    fit = np.concatenate(
-        [
-            fit_costs(
-                Mouths(
-                    wanted.coefs[first : first + _CHUNK],
-                    wanted.aperture[first : first + _CHUNK],
-                    wanted.facing[first : first + _CHUNK],
-                ),
-                offered,
-                looks,
-            )
-            for first in range(0, len(wanted.coefs), _CHUNK)
-        ]
-    )
-    return cheapest_path(fit, switch_costs(offered, looks, frames))
+    return cheapest_path(_fit_rows(wanted, offered, looks), switch_costs(offered, looks, frames))
+
+
+def _fit_rows(wanted: Mouths, offered: Mouths, looks: Looks) -> Iterator[Floats]:
+    """The rows of ``fit_costs``; of a long clip only some are held at a time."""
+    for first in range(0, len(wanted.coefs), _CHUNK):
+        some = slice(first, first + _CHUNK)
+        part = Mouths(wanted.coefs[some], wanted.aperture[some], wanted.facing[some])
+        yield from fit_costs(part, offered, looks)
 
 
 def cross_fade(
