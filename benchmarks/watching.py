@@ -119,7 +119,7 @@ class Remembering:
                 n_faces=[len(face.scores) for face in seen],
                 boxes=np.concatenate([face.boxes for face in seen]),
                 scores=np.concatenate([face.scores for face in seen]),
-                points=np.concatenate([face.points for face in seen if face.points is not None]),
+                points=np.concatenate([face.points[:] for face in seen if face.points is not None]),
             )
         return seen
 

@@ -12,6 +12,7 @@ TRAINING = Path(__file__).parents[1] / "training"
 
 # A module may import only from lines above its own, or from its own world.
 LAYERS = [
+    ["packed"],
     ["errors", "records", "nets", "journal"],
     ["prefetch", "settings", "log", "service", "tables"],
     ["metrics"],

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -5,7 +7,14 @@ from hypothesis import strategies as st
 
 from heygemd.errors import NoFaceError
 from heygemd.faces.detect import Sighting
-from heygemd.faces.track import MAX_GAP, require_coverage, track_face
+from heygemd.faces.smooth import fill_gaps, smooth
+from heygemd.faces.track import (
+    BLOCK_FRAMES,
+    MAX_GAP,
+    POINTS_SMOOTHING,
+    require_coverage,
+    track_face,
+)
 from heygemd.records import FaceTrack
 
 SIZE = (640, 360)
@@ -156,7 +165,7 @@ def test_any_sightings_give_a_track_of_that_length_that_fills_no_more_than_allow
     empty = np.array([not frame for frame in frames], dtype=bool)
     assert not (found.detected & empty).any()
     if found.points is not None:
-        assert (np.isfinite(found.points).all(axis=(1, 2)) == found.present).all()
+        assert (np.isfinite(found.points[:]).all(axis=(1, 2)) == found.present).all()
 
 
 def covering(n_seen, n_frames):
@@ -183,3 +192,57 @@ def test_who_asks_for_none_gets_a_clip_without_faces_through():
 def test_an_empty_clip_fails_with_words():
     with pytest.raises(NoFaceError, match="0 of 0 frames"):
         require_coverage(covering(0, 0), 0.3)
+
+
+def test_points_of_a_long_shot_are_smoothed_as_if_in_one_piece():
+    rng = np.random.default_rng(3)
+    at_px = np.cumsum(rng.normal(0, 1, 3 * BLOCK_FRAMES)) + 200
+    gone = {250, 251, 252, 258, 259, 300, *range(505, 513), *range(600, 620)}
+    frames = [seen() if at in gone else seen(box(x)) for at, x in enumerate(at_px)]
+    raw = np.where(np.isin(np.arange(len(at_px)), list(gone)), np.nan, at_px).astype(np.float32)
+    whole = smooth(fill_gaps(raw[:, None], MAX_GAP), *POINTS_SMOOTHING)[:, 0]
+
+    np.testing.assert_allclose(track(frames).points[:, 0, 0], whole, atol=0.01)
+
+
+ANNA, BEN = (np.eye(402, dtype=np.float32)[row] for row in (0, 1))
+
+
+def looking(frame, *looks):
+    return replace(frame, looks=np.stack(looks))
+
+
+def by_reference(frames, reference=ANNA, cuts=()):
+    return track_face(frames, cuts, "reference", SIZE, reference)
+
+
+def test_the_person_most_like_the_reference_is_followed_not_the_largest():
+    frames = [seen(LEFT, RIGHT)] * 12
+    frames[4] = looking(frames[4], 0.9 * ANNA + 0.1 * BEN, BEN)
+    found = by_reference(frames)
+    assert lefts(found) == pytest.approx(50)
+    assert found.alike == ((0, 11, pytest.approx(0.9)),)
+
+
+def test_one_look_that_deceives_is_outvoted():
+    frames = [looking(seen(LEFT, RIGHT), ANNA, BEN)] * 12
+    frames[3] = looking(frames[3], BEN, ANNA)
+    assert lefts(by_reference(frames)) == pytest.approx(50)
+
+
+def test_a_shot_without_the_person_shows_no_face_and_the_others_follow_them():
+    frames = [looking(seen(LEFT, RIGHT), ANNA, BEN)] * 10 + [looking(seen(RIGHT), BEN)] * 10
+    found = by_reference(frames, cuts=(10,))
+    assert found.present.tolist() == [True] * 10 + [False] * 10
+    assert found.alike == ((0, 9, 1.0), (10, 19, 0.0))
+
+
+def test_too_little_coverage_says_how_alike_the_best_face_was():
+    found = by_reference([looking(seen(RIGHT), 0.3 * ANNA)] * 10)
+    with pytest.raises(NoFaceError, match=r"likeness to the reference 0\.30, want 0\.5"):
+        require_coverage(found, 0.3)
+
+
+def test_the_choice_needs_its_reference():
+    with pytest.raises(ValueError, match="wants a reference"):
+        track([seen(LEFT)] * 3, "reference")

@@ -72,7 +72,7 @@ def test_mouths_open_and_close_as_the_voice_asks(spoken):
     clip, plan, patches = spoken
     dark = [
         darkness(laid(frame, patch), face)
-        for frame, patch, face in zip(clip.frames, patches, plan.points, strict=True)
+        for frame, patch, face in zip(clip.frames, patches, plan.points[:, :, :2], strict=True)
     ]
 
     assert dark[0] < 20
@@ -84,7 +84,7 @@ def test_mouths_open_and_close_as_the_voice_asks(spoken):
 def test_the_upper_face_is_never_touched(spoken):
     _, plan, patches = spoken
 
-    for patch, face in zip(patches, plan.points, strict=True):
+    for patch, face in zip(patches, plan.points[:, :, :2], strict=True):
         eyes = int(face[[33, 263], 1].max()) - patch.y_px
         assert eyes <= 0 or not patch.alpha[:eyes].any()
 
@@ -119,7 +119,7 @@ def test_a_clip_that_never_opens_gets_a_painted_inside(warp):
     patches = speak(warp, clip, plan)
 
     assert (plan.painted == 1.0).all()
-    assert darkness(laid(clip.frames[2], patches[2]), plan.points[2]) > 60
+    assert darkness(laid(clip.frames[2], patches[2]), plan.points[2, :, :2]) > 60
 
 
 def test_a_still_picture_talks(warp):
@@ -128,8 +128,8 @@ def test_a_still_picture_talks(warp):
 
     patches = speak(warp, clip, plan)
 
-    assert darkness(laid(clip.frames[0], patches[2]), plan.points[0]) > 60
-    assert darkness(laid(clip.frames[0], patches[0]), plan.points[0]) < 20
+    assert darkness(laid(clip.frames[0], patches[2]), plan.points[0, :, :2]) > 60
+    assert darkness(laid(clip.frames[0], patches[0]), plan.points[0, :, :2]) < 20
 
 
 def test_frames_without_a_face_pass_through_and_their_neighbours_fade(warp):
@@ -158,11 +158,20 @@ def test_a_face_that_turns_away_passes_through(warp):
     assert all(patch is not None for patch in patches[: len(TALK)])
 
 
-def test_keys_come_from_frames_that_are_used_and_seen(warp):
+def test_mouths_that_the_sound_is_too_short_to_show_are_lent_too(warp):
     clip, track = talker(TALK * 2)
     clip = replace(clip, timeline=replace(clip.timeline, source=np.arange(8)))
 
     plan = warp.study(clip, track, voice_of(SPEECH))
+
+    assert max(key.frame for key in plan.keys) > 8
+
+
+def test_no_mouth_is_lent_by_a_shot_that_is_not_shown(warp):
+    clip, track = talker(TALK * 2)
+    clip = replace(clip, timeline=replace(clip.timeline, source=np.arange(8)))
+
+    plan = warp.study(clip, replace(track, cuts=(8,)), voice_of(SPEECH))
 
     assert max(key.frame for key in plan.keys) < 8
 
@@ -223,8 +232,8 @@ def test_silence_closes_a_mouth_that_was_open(warp):
 
     patches = speak(warp, clip, plan)
 
-    before = darkness(clip.frames[1], plan.points[1])
-    assert darkness(laid(clip.frames[1], patches[1]), plan.points[1]) < 0.2 * before
+    before = darkness(clip.frames[1], plan.points[1, :, :2])
+    assert darkness(laid(clip.frames[1], patches[1]), plan.points[1, :, :2]) < 0.2 * before
 
 
 def test_the_pose_of_the_drawn_person_is_the_one_it_was_drawn_with():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from heygemd.errors import NoFaceError
 from heygemd.faces.detect import Sighting, areas, overlaps
+from heygemd.faces.likeness import ALIKE, Look
 from heygemd.faces.smooth import fill_gaps, runs, smooth
-from heygemd.records import N_POINTS, Boxes, FaceChoice, FaceTrack
+from heygemd.packed import PackedPoints
+from heygemd.records import N_POINTS, Boxes, FaceChoice, FaceTrack, Points
 
 MAX_GAP = 8  # frames a face may be unseen and still be filled in
 LINK_OVERLAP = 0.3  # of a face's boxes in neighbouring frames; a fast nod keeps 0.5
@@ -21,6 +23,7 @@ REACH_GAP = 50  # frames after which someone who comes back is a stranger
 MAX_JUMP = 0.25  # in face sizes from the neighbours' median; one frame that jumps so far is wrong
 POINTS_SMOOTHING = (5, 2)  # Savitzky-Golay; takes noise, keeps a bilabial of three frames
 BOXES_SMOOTHING = (9, 2)
+BLOCK_FRAMES = 256  # whose points are unpacked at a time
 
 
 @dataclass(slots=True)
@@ -49,11 +52,13 @@ def track_face(
     cuts: tuple[int, ...],
     choice: FaceChoice,
     frame_size: tuple[int, int],
+    reference: Look | None = None,
 ) -> FaceTrack:
     """One person through one clip.
 
     In each shot the person is chosen anew: the one of most area over the shot, or the one seen
-    long and far to the left, to the right, near the centre. Then they are followed by overlap.
+    long and far to the left, to the right, near the centre, or the one most like a reference, if
+    anybody is like it. Then they are followed by overlap.
     Gaps of up to eight frames inside a shot are filled; frames of longer gaps have no face.
 
     Args:
@@ -61,6 +66,7 @@ def track_face(
         cuts: sorted indices of frames that start a new shot.
         choice: whom to follow.
         frame_size: width and height in px.
+        reference: what the person looks like; for the choice ``reference``.
 
     Returns:
         Smoothed boxes and points; ``detected`` is True where the face itself was seen.
@@ -68,22 +74,65 @@ def track_face(
     n_frames = len(sightings)
     boxes = np.full((n_frames, 4), np.nan, dtype=np.float32)
     has_points = any(seen.points is not None for seen in sightings)
-    points = np.full((n_frames, N_POINTS, 3), np.nan, np.float32) if has_points else None
+    which = np.zeros(n_frames, np.int64)
+    alike: list[tuple[int, int, float]] = []
     for start, stop in shots(n_frames, cuts):
         present = people(paths(sightings, range(start, stop)))
-        person = max(present, key=lambda path: _merit(path, choice, frame_size), default=Path())
+        if choice == "reference" and reference is not None:
+            person, how_alike = most_alike(present, sightings, reference)
+            alike.append((start, stop - 1, how_alike))
+        else:
+            person = max(present, key=lambda path: _merit(path, choice, frame_size), default=Path())
         boxes[person.at] = np.array(person.boxes, dtype=np.float32).reshape(-1, 4)
         boxes[start + outliers(boxes[start:stop])] = np.nan
-        for at, which in zip(person.at, person.which, strict=True):
-            seen = sightings[at].points
-            if points is not None and seen is not None and np.isfinite(boxes[at, 0]):
-                points[at] = seen[which]
+        which[person.at] = person.which
     detected = np.isfinite(boxes[:, 0])
+    points = PackedPoints(n_frames, N_POINTS) if has_points else None
     for start, stop in shots(n_frames, cuts):
         boxes[start:stop] = smooth(fill_gaps(boxes[start:stop], MAX_GAP), *BOXES_SMOOTHING)
         if points is not None:
-            points[start:stop] = smooth(fill_gaps(points[start:stop], MAX_GAP), *POINTS_SMOOTHING)
-    return FaceTrack(boxes, points, detected, cuts)
+            chosen = np.where(detected, which, -1)[start:stop]
+            for first, rows in _clean_points(sightings[start:stop], chosen):
+                points[start + first : start + first + len(rows)] = rows
+    return FaceTrack(boxes, points, detected, cuts, tuple(alike))
+
+
+def most_alike(
+    present: Sequence[Path], sightings: Sequence[Sighting], reference: Look
+) -> tuple[Path, float]:
+    """The person most like the reference and how much; an empty path where nobody is like it."""
+    found, best = Path(), 0.0
+    for path in present:
+        looks = [
+            seen.looks[which]
+            for which, seen in zip(path.which, (sightings[at] for at in path.at), strict=True)
+            if seen.looks is not None
+        ]
+        how_alike = float(np.median(np.stack(looks) @ reference)) if looks else 0.0
+        if how_alike > best:
+            found, best = path, how_alike
+    return (found if best >= ALIKE else Path()), best
+
+
+def _clean_points(
+    shot: Sequence[Sighting], which: NDArray[np.int64]
+) -> Iterator[tuple[int, Points]]:
+    """First frame and smoothed points of each block of one shot; NaN where no face is.
+
+    Args:
+        shot: one per frame.
+        which: the person's row in each; -1 where they were not seen.
+    """
+    margin = 2 * MAX_GAP + POINTS_SMOOTHING[0]  # a gap, one more beyond it, and a window
+    for first in range(0, len(shot), BLOCK_FRAMES):
+        begin, stop = max(0, first - margin), min(len(shot), first + BLOCK_FRAMES)
+        rows = np.full((min(len(shot), stop + margin) - begin, N_POINTS, 3), np.nan, np.float32)
+        for row, at in enumerate(range(begin, begin + len(rows))):
+            seen = shot[at].points
+            if seen is not None and which[at] >= 0:
+                rows[row] = seen[which[at]]
+        clean = smooth(fill_gaps(rows, MAX_GAP), *POINTS_SMOOTHING)
+        yield first, clean[first - begin : stop - begin]
 
 
 def require_coverage(track: FaceTrack, min_coverage: float) -> None:
@@ -96,10 +145,12 @@ def require_coverage(track: FaceTrack, min_coverage: float) -> None:
         return
     missing = list(runs(~track.present))
     where = ", ".join(f"{start} to {stop - 1}" for start, stop in missing[:5])
+    best = max((how_alike for *_, how_alike in track.alike), default=None)
+    like = "" if best is None else f"; likeness to the reference {best:.2f}, want {ALIKE}"
     more = f" and {len(missing) - 5} more stretches" if len(missing) > 5 else ""
     raise NoFaceError(
         f"a face in {int(track.present.sum())} of {len(track.present)} frames "
-        f"({track.coverage:.0%}), want {min_coverage:.0%}; none in frames {where}{more}; "
+        f"({track.coverage:.0%}), want {min_coverage:.0%}{like}; none in frames {where}{more}; "
         "use a clip that shows the face, or lower min_coverage"
     )
 
@@ -174,6 +225,8 @@ def _merit(path: Path, choice: FaceChoice, frame_size: tuple[int, int]) -> float
     if choice == "largest":
         return area
     width_px, height_px = frame_size
+    if choice == "reference":
+        raise ValueError("the choice reference wants a reference")
     x, y = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0).tolist()
     away: float = {
         "left": x / width_px,

@@ -10,7 +10,7 @@ from heygemd.lips.warp import geometry, retarget
 from heygemd.lips.warp.geometry import Basis, Floats
 from heygemd.lips.warp.keys import Key
 from heygemd.lips.warp.landmarks import GAPS
-from heygemd.lips.warp.mesh import Mesh, smoothstep
+from heygemd.lips.warp.mesh import N_FACE, Mesh, smoothstep
 from heygemd.lips.warp.study import Plan
 
 LEAST = 0.02  # less of an effect than this is none
@@ -73,11 +73,13 @@ def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | No
     out = out[plan.share[out] > 0.0]
     source = plan.source[out]
     pose = plan.pose[source]
+    points = plan.points[source]
     moved, aperture = retarget.aim(
-        plan.coefs[out], plan.shapes[source], plan.person, basis, plan.share[out]
+        plan.coefs[out], geometry.to_canonical(points, pose), plan.person, basis, plan.share[out]
     )
     turned = np.einsum("tij,tpj->tpi", pose.rotation[:, :2], moved * mesh.freedom)
-    goals = plan.points[source] + turned * pose.scale[:, None, None]
+    own = points[:, :N_FACE, :2]
+    goals = own + turned * pose.scale[:, None, None]
     upper_lip = plan.person.rest[[pair[0] for pair in GAPS]].mean(axis=0)
     rests = geometry.to_image(np.tile(upper_lip, (len(out), 1, 1)), pose)[:, 0, :2]
     axes = pose.rotation[:, :2, :2] * pose.scale[:, None, None]
@@ -85,7 +87,7 @@ def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | No
     for row, number in enumerate(out.tolist()):
         lent = zip(plan.choice[number].tolist(), plan.mix[number].tolist(), strict=True)
         aims[number] = Aim(
-            points=plan.points[source[row]],
+            points=own[row],
             goal=goals[row].astype(np.float32),
             rest=rests[row],
             axes=axes[row].astype(np.float32),

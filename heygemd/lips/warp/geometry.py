@@ -7,9 +7,10 @@ are frames without a face; they stay NaN.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,11 +25,14 @@ from heygemd.lips.warp.landmarks import (
     RIGID,
     UPPER_INNER,
 )
+from heygemd.packed import PackedPoints
 from heygemd.records import N_POINTS
 
 Floats = NDArray[np.float32]
 Stretch = tuple[int, int]
 """First frame, and one past the last, of frames in one shot that all show the face."""
+
+Scalar = TypeVar("Scalar", bound=np.generic)
 
 _BLOCK_FRAMES = 256
 MOUTH_WIDTH = 0.74  # IOD; the resting mouth that the basis is scaled to
@@ -61,6 +65,25 @@ class Pose:
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> Pose:
         """The pose of some frames."""
         return Pose(self.scale[rows], self.rotation[rows], self.shift[rows])
+
+
+@dataclass(frozen=True, slots=True)
+class Shapes:
+    """(T, P, 3) shapes of a clip, worked out by the row: of a long clip they fill no memory.
+
+    Attributes:
+        points: (T, P, 3) px.
+        pose: of the same frames.
+    """
+
+    points: Floats | PackedPoints
+    pose: Pose
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> Floats:
+        return to_canonical(self.points[rows], self.pose[rows])
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +199,7 @@ def steady(points: Floats, cuts: Iterable[int] = ()) -> NDArray[np.float64]:
 
 
 def fit_pose(
-    points: NDArray[np.float32] | NDArray[np.float64],
+    points: NDArray[np.float32] | NDArray[np.float64] | PackedPoints,
     template: Floats,
     *,
     cuts: Iterable[int] = (),
@@ -197,7 +220,8 @@ def fit_pose(
     if seen.any():
         rigid = list(RIGID)
         scale[seen], rotation[seen], shift[seen] = _procrustes(
-            template[rigid].astype(np.float64), points[seen][:, rigid].astype(np.float64)
+            template[rigid].astype(np.float64),
+            over(points, lambda some: some[:, rigid].astype(np.float64))[seen],
         )
     within = stretches(seen, cuts)
     rotation = smooth(rotation, sigma, within)
@@ -232,6 +256,13 @@ def _blocks(n_frames: int) -> Iterator[slice]:
         yield slice(start, start + _BLOCK_FRAMES)
 
 
+def over(
+    rows: NDArray[Any] | PackedPoints | Shapes, function: Callable[[Any], NDArray[Scalar]]
+) -> NDArray[Scalar]:
+    """A function of (T, P, 3) rows that looks at each alone, taken by the block; T at least 1."""
+    return np.concatenate([function(rows[some]) for some in _blocks(len(rows))])
+
+
 def aperture(shapes: Floats) -> Floats:
     """(...) gap between the inner lips, IOD, of (..., 478, 3) shapes; below 0 where lips cross."""
     gaps = [shapes[..., low, 1] - shapes[..., up, 1] for up, low in GAPS]
@@ -244,7 +275,7 @@ def width(shapes: Floats) -> Floats:
     return np.asarray(np.linalg.norm(shapes[..., left, :] - shapes[..., right, :], axis=-1))
 
 
-def neutral(shapes: Floats, quantile: float = 0.1) -> Floats:
+def neutral(shapes: Floats | Shapes, quantile: float = 0.1) -> Floats:
     """(478, 3) the face at rest: median of the frames with the most closed mouth.
 
     Args:
@@ -254,11 +285,11 @@ def neutral(shapes: Floats, quantile: float = 0.1) -> Floats:
     Raises:
         ValueError: no frame shows a face.
     """
-    seen = shapes[_seen(shapes)]
-    if not len(seen):
+    gaps = over(shapes, aperture) if len(shapes) else np.empty(0, np.float32)
+    if not np.isfinite(gaps).any():
         raise ValueError("no frame shows a face, so there is no face at rest")
-    gaps = aperture(seen)
-    return np.asarray(np.median(seen[gaps <= np.quantile(gaps, quantile) + 1e-6], axis=0))
+    closed = np.flatnonzero(gaps <= np.nanquantile(gaps, quantile) + 1e-6)
+    return np.asarray(np.median(shapes[closed], axis=0))
 
 
 def close_lips(shape: Floats, openness: float = 0.0) -> Floats:
@@ -282,8 +313,12 @@ def mouth_scale(rest: Floats) -> float:
     return float(width(rest)) / MOUTH_WIDTH
 
 
-def coefs(shapes: Floats, rest: Floats, basis: Basis) -> Floats:
+def coefs(shapes: Floats | Shapes, rest: Floats, basis: Basis) -> Floats:
     """(T, K) whitened coefficients of (T, 478, 3) shapes, given the person's (478, 3) at rest."""
+    return over(shapes, lambda some: _coefs(some, rest, basis))
+
+
+def _coefs(shapes: Floats, rest: Floats, basis: Basis) -> Floats:
     moved = (shapes - rest)[:, basis.index] / mouth_scale(rest)
     weighted = (moved - basis.mean) * basis.weights[:, None]
     flat = weighted.reshape(len(shapes), -1).astype(np.float64)
@@ -317,8 +352,8 @@ def yaw_deg(pose: Pose) -> NDArray[np.float64]:
     return np.asarray(np.degrees(np.arcsin(np.clip(np.abs(pose.rotation[:, 0, 2]), 0.0, 1.0))))
 
 
-def _seen(points: NDArray[np.float32] | NDArray[np.float64]) -> NDArray[np.bool_]:
-    return np.asarray(np.isfinite(points).all(axis=(1, 2)), np.bool_)
+def _seen(points: NDArray[np.float32] | NDArray[np.float64] | PackedPoints) -> NDArray[np.bool_]:
+    return over(points, lambda some: np.isfinite(some).all(axis=(1, 2)))
 
 
 def _convolve(

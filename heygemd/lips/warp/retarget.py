@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.lips.warp import geometry
-from heygemd.lips.warp.geometry import Basis, Floats, Pose
+from heygemd.lips.warp.geometry import Basis, Floats, Pose, Shapes
 from heygemd.lips.warp.landmarks import LOWER_INNER, UPPER_INNER
 from heygemd.lips.warp.mesh import N_FACE, smoothstep
 
@@ -51,7 +51,7 @@ class Person:
         return self.liveliness > TALKING
 
 
-def meet(shapes: Floats, basis: Basis) -> Person:
+def meet(shapes: Floats | Shapes, basis: Basis) -> Person:
     """Learn one person's resting face and mouth shapes.
 
     Args:
@@ -63,7 +63,7 @@ def meet(shapes: Floats, basis: Basis) -> Person:
     if gap > REST_GAP:
         rest = _closed(rest, gap, basis)
     scale = geometry.mouth_scale(rest)
-    own = (geometry.aperture(shapes) - np.clip(gap, 0.0, REST_GAP)) / scale
+    own = (geometry.over(shapes, geometry.aperture) - np.clip(gap, 0.0, REST_GAP)) / scale
     return Person(rest, scale, geometry.coefs(shapes, rest, basis), own.astype(np.float32))
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.lips.warp.geometry import Floats
+from heygemd.lips.warp.mesh import smoothstep
 
 # Costs were found on a dozen clips by eye (lipmodel 4).
 APERTURE_UNIT = 0.05  # IOD; an aperture wrong by this much costs APERTURE_COST
@@ -21,12 +23,19 @@ LEAK_COST = 3.0
 POSE_UNIT = 0.1  # distance between the directions that two faces look in
 POSE_COST = 0.4
 BLUR_COST = 3.0  # else motion-blurred frames win, being near everything
+FALSE_GAP = (0.2, 0.45)  # share of the gap that looks like lips: none below, all above is false
+FALSE_COST = 15.0
+RUSH = (
+    0.03,
+    0.07,
+)  # IOD a frame: points of faster mouths, smoothed in time, are not where lips are
+RUSH_COST = 5.0
 SWITCH_COST = 1.5
 SWITCH_FLOOR = 0.15  # share of it that even a jump between like shapes costs
 TEETH_UNIT = 40.0  # grey levels; an inside that jumps by this much costs TEETH_COST
 TEETH_COST = 1.0
 FADE = 0.15  # what the neighbouring frame's key gives to this frame
-_CHUNK = 2048  # frames whose costs are held at once
+_CHUNK = 256  # frames whose costs are held at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +61,15 @@ class Looks:
         blur: (P,) 0 for sharp keys, the logarithm of the detail that others lack.
         leak: (P,) IOD, widest gap left between the lips.
         inside: (P, n) grey 0..255 at fixed places between the lips.
+        flesh: (P,) share of the gap that looks like lips.
+        rush: (P,) IOD a frame by which the aperture changes.
     """
 
     blur: Floats
     leak: Floats
     inside: Floats
+    flesh: Floats
+    rush: Floats
 
 
 def farthest(rows: Floats, n_wanted: int) -> NDArray[np.int64]:
@@ -93,6 +106,10 @@ def fit_costs(wanted: Mouths, offered: Mouths, looks: Looks) -> Floats:
     closing = np.clip(2.0 - gap / CLOSED, 0.0, 1.0)
     left = np.minimum(looks.leak[None] / LEAK_UNIT, 4.0)
     costs += closing * LEAK_COST * left**2
+    low, high = FALSE_GAP
+    costs += FALSE_COST * smoothstep((looks.flesh - low) / (high - low)) * np.minimum(own / 0.05, 1)
+    low, high = RUSH
+    costs += RUSH_COST * smoothstep((looks.rush - low) / (high - low))
     costs += POSE_COST * _square_distance(wanted.facing, offered.facing) / POSE_UNIT**2
     return np.asarray(costs + BLUR_COST * (looks.blur**2)[None], np.float32)
 
@@ -115,26 +132,26 @@ def switch_costs(offered: Mouths, looks: Looks, frames: NDArray[np.int64]) -> Fl
     return np.asarray(costs, np.float32)
 
 
-def cheapest_path(fit: Floats, switch: Floats) -> NDArray[np.int64]:
+def cheapest_path(fit: Iterable[Floats], switch: Floats) -> NDArray[np.int64]:
     """(T,) the choice of one of P per step that costs least in total (Viterbi 1967).
 
     Args:
-        fit: (T, P) cost of each choice at each step.
-        switch: (P, P) cost of going from row to column.
+        fit: T times (P,) cost of each choice, at least once; taken one after another.
+        switch: (P, P) cost of going from row to column; P at most 65536.
     """
-    n_steps, n_choices = fit.shape
-    came_from = np.zeros((n_steps, n_choices), np.int32)
-    total = fit[0].astype(np.float64)
-    columns = np.arange(n_choices)
-    for step in range(1, n_steps):
+    columns = np.arange(len(switch))
+    came_from: list[NDArray[np.uint16]] = []
+    steps = iter(fit)
+    total = next(steps).astype(np.float64)
+    for costs in steps:
         ways = total[:, None] + switch
-        came_from[step] = ways.argmin(axis=0)
-        total = ways[came_from[step], columns] + fit[step]
-    path = np.zeros(n_steps, np.int64)
-    path[-1] = int(total.argmin())
-    for step in range(n_steps - 1, 0, -1):
-        path[step - 1] = came_from[step, path[step]]
-    return path
+        best = ways.argmin(axis=0)
+        came_from.append(best.astype(np.uint16))
+        total = ways[best, columns] + costs
+    path = [int(total.argmin())]
+    for back in reversed(came_from):
+        path.append(int(back[path[-1]]))
+    return np.array(path[::-1])
 
 
 def choose(
@@ -148,21 +165,15 @@ def choose(
         looks: of the offered.
         frames: (P,) rising source frame numbers of the offered.
     """
-    fit = np.concatenate(
-        [
-            fit_costs(
-                Mouths(
-                    wanted.coefs[first : first + _CHUNK],
-                    wanted.aperture[first : first + _CHUNK],
-                    wanted.facing[first : first + _CHUNK],
-                ),
-                offered,
-                looks,
-            )
-            for first in range(0, len(wanted.coefs), _CHUNK)
-        ]
-    )
-    return cheapest_path(fit, switch_costs(offered, looks, frames))
+    return cheapest_path(_fit_rows(wanted, offered, looks), switch_costs(offered, looks, frames))
+
+
+def _fit_rows(wanted: Mouths, offered: Mouths, looks: Looks) -> Iterator[Floats]:
+    """The rows of ``fit_costs``; of a long clip only some are held at a time."""
+    for first in range(0, len(wanted.coefs), _CHUNK):
+        some = slice(first, first + _CHUNK)
+        part = Mouths(wanted.coefs[some], wanted.aperture[some], wanted.facing[some])
+        yield from fit_costs(part, offered, looks)
 
 
 def cross_fade(

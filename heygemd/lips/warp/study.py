@@ -11,12 +11,15 @@ from heygemd.errors import ClipError, ConfigError, NoFaceError
 from heygemd.lips.base import ClipReader
 from heygemd.lips.warp import cover, geometry, keys, retarget, retrieve, voice
 from heygemd.lips.warp.cover import Complexion
-from heygemd.lips.warp.geometry import Basis, Floats, Pose
+from heygemd.lips.warp.geometry import Basis, Floats, Pose, Shapes
 from heygemd.lips.warp.keys import Key
-from heygemd.lips.warp.mesh import N_FACE, Mesh
+from heygemd.lips.warp.mesh import Mesh
 from heygemd.lips.warp.retarget import Person
 from heygemd.lips.warp.voice import Voice
-from heygemd.records import FaceTrack, Timeline
+from heygemd.packed import PackedPoints
+from heygemd.records import FaceTrack, Points, Timeline
+
+BEYOND_FRAMES = 250  # so far before and after the frames that are shown, mouths are borrowed
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,7 @@ class Plan:
 
     Attributes:
         source: (n_out,) the source frame behind each output frame.
-        points: (T, 468, 2) px, a row per source frame.
-        shapes: (T, 478, 3) canonical.
+        points: (T, 478, 3) px, a row per source frame.
         pose: of the T source frames.
         person: whose mouth it is.
         coefs: (n_out, K) whitened, suited to the person.
@@ -40,8 +42,7 @@ class Plan:
     """
 
     source: NDArray[np.int64]
-    points: Floats
-    shapes: Floats
+    points: Points | PackedPoints
     pose: Pose
     person: Person
     coefs: Floats
@@ -70,12 +71,12 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
         )
     source = clip.timeline.source
     pose = geometry.fit_pose(track.points, basis.template, cuts=track.cuts)
-    shapes = geometry.to_canonical(track.points, pose)
-    points = track.points[:, :N_FACE, :2]
+    shapes = geometry.Shapes(track.points, pose)
     share = _share(pose, source)
     person = retarget.meet(shapes, basis)
     coefs = retarget.suit(voice.coefs_at(heard, frame_times(clip.timeline)), person, basis)
-    cut = _cut_keys(clip, points, shapes, pose, person, _often_used(source, share), basis, mesh)
+    worthy = _worthy(pose, track.cuts, source, share)
+    cut = _cut_keys(clip, shapes, person, worthy, basis, mesh)
     complexion = cover.learn(cut)
     lent = cover.uncovered(cut, complexion)
     path = _assign(coefs, lent, pose, source, person, basis)
@@ -83,8 +84,7 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
     painted = np.full(len(source), 0.0 if person.talks else 1.0, np.float32)
     return Plan(
         source=source,
-        points=points,
-        shapes=shapes,
+        points=track.points,
         pose=pose,
         person=person,
         coefs=coefs,
@@ -120,17 +120,27 @@ def _share(pose: Pose, source: NDArray[np.int64]) -> Floats:
     return share
 
 
-def _often_used(source: NDArray[np.int64], share: Floats) -> NDArray[np.int64]:
-    """Source frames worth borrowing from: those shown in full, else those shown at all."""
-    full = source[share > 0.5 * share.max()]
-    return np.unique(full)
+def _worthy(
+    pose: Pose, cuts: tuple[int, ...], source: NDArray[np.int64], share: Floats
+) -> NDArray[np.int64]:
+    """Source frames to borrow from: those shown in full, else at all, and some beyond.
+
+    A sound shorter than the clip ends before some mouths are shown; they are as good as the others,
+    as long as they belong to the same shots.
+    """
+    full = np.unique(source[share > 0.5 * share.max()])
+    seen = np.isfinite(pose.scale)
+    strong = retarget.strength(pose, seen, np.arange(len(seen)))
+    shot = np.searchsorted(np.array(cuts), np.arange(len(seen)), side="right")
+    near = np.isin(shot, shot[full])
+    near[: max(0, int(full[0]) - BEYOND_FRAMES)] = False
+    near[int(full[-1]) + 1 + BEYOND_FRAMES :] = False
+    return np.union1d(full, np.flatnonzero(near & (strong > 0.5 * share.max())))
 
 
 def _cut_keys(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
     clip: ClipReader,
-    points: Floats,
-    shapes: Floats,
-    pose: Pose,
+    shapes: Shapes,
     person: Person,
     worthy: NDArray[np.int64],
     basis: Basis,
@@ -138,14 +148,14 @@ def _cut_keys(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
 ) -> list[Key]:
     """Mouths as unlike each other as can be, as many as memory allows."""
     own = _visible(person.coefs[worthy], basis)
-    n_wanted = keys.affordable(float(np.median(pose.scale[worthy])))
+    n_wanted = keys.affordable(float(np.median(shapes.pose.scale[worthy])))
     frames = worthy[retrieve.farthest(own, n_wanted)]
     faces = keys.Faces(
-        points=points,
-        iod_px=pose.scale,
+        points=shapes.points,
+        iod_px=shapes.pose.scale,
         aperture=np.maximum(person.aperture, 0.0),
-        leak=retarget.widest_gap(shapes) / np.float32(person.scale),
-        facing=np.asarray(pose.rotation[:, :, 2], np.float32),
+        leak=geometry.over(shapes, retarget.widest_gap) / np.float32(person.scale),
+        facing=np.asarray(shapes.pose.rotation[:, :, 2], np.float32),
     )
     lent = keys.cut_keys(clip, frames.tolist(), faces, mesh)
     if not lent:
@@ -177,8 +187,21 @@ def _assign(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
         blur=keys.blur(lent),
         leak=np.array([key.leak for key in lent], np.float32),
         inside=np.stack([key.inside for key in lent]),
+        flesh=np.array([key.flesh for key in lent], np.float32),
+        rush=_rush(person.aperture)[frames],
     )
     return retrieve.choose(wanted, offered, looks, frames)
+
+
+def _rush(aperture: Floats) -> Floats:
+    """(T,) IOD by which the aperture changes from one frame to the next, on average of both sides.
+
+    Args:
+        aperture: (T,) IOD, NaN without a face.
+    """
+    padded = np.pad(aperture, 1, mode="edge")
+    step = np.abs(padded[2:] - padded[:-2]) / 2
+    return np.asarray(np.nan_to_num(step), np.float32)
 
 
 def _visible(coefs: Floats, basis: Basis) -> Floats:
