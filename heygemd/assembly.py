@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -25,7 +25,7 @@ from heygemd.media import encode, tool
 from heygemd.media.limits import Limits
 from heygemd.pulse import Pulse
 from heygemd.records import EncodeOptions, Job
-from heygemd.render import Heard, Studio, hear
+from heygemd.render import Heard, Studio, hear, meet
 from heygemd.service import Notifier, listening, watchdog_s
 from heygemd.settings import NEED_RESTART, Settings, changes, render_options
 from heygemd.spool.fsops import FsOps
@@ -173,7 +173,10 @@ class Reloader:
         lips = self.loaded.lips
 
         def hear_job(job: Job) -> Heard:
-            return hear(job.audio, job.options, lips, studio)
+            heard = hear(job.audio, job.options, lips, studio)
+            if job.reference is None:
+                return heard
+            return replace(heard, person=meet(job.reference, self.loaded, studio))
 
         return Workshop(
             self.spool,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd.faces.likeness import ALIKE
 from heygemd.media.silence import Stretch
 from heygemd.records import (
     Clip,
@@ -30,6 +31,7 @@ class Done:
         sound: what is heard with it, from its first frame on.
         is_quiet: nothing can be heard.
         silences: in seconds, where lips had nothing to say.
+        untouched: (n_out,) where the lip model changed nothing.
         sampler: has seen the frames.
         timings_s: seconds of wall time per stage.
         notes: what else was measured or decided.
@@ -42,6 +44,7 @@ class Done:
     sound: Waveform
     is_quiet: bool
     silences: tuple[Stretch, ...]
+    untouched: NDArray[np.bool_]
     sampler: Sampler
     timings_s: dict[str, float]
     notes: dict[str, float | int | str]
@@ -61,6 +64,8 @@ def result_of(done: Done) -> ClipResult:
         duration_s=timeline.n_frames / timeline.fps,
         coverage=faces.coverage,
         gaps=gaps,
+        untouched=ranges(done.untouched & ~without_face),
+        alike=faces.alike,
         silences=silent_frames(done.silences, timeline),
         runs=runs_of(timeline),
         timings_s=done.timings_s,
@@ -110,6 +115,15 @@ def _warnings(done: Done, without_face: NDArray[np.bool_]) -> Iterator[Notice]:
     if without_face.any():
         n_gone, n_frames = int(without_face.sum()), len(without_face)
         yield Notice("frames_without_face", {"n_gone": n_gone, "n_frames": n_frames})
+    n_untouched = int((done.untouched & ~without_face).sum())
+    if n_untouched:
+        yield Notice(
+            "frames_untouched", {"n_untouched": n_untouched, "n_frames": len(without_face)}
+        )
+    n_strange = sum(how_alike < ALIKE for *_, how_alike in done.faces.alike)
+    if n_strange:
+        n_shots = len(done.faces.alike)
+        yield Notice("reference_not_seen", {"n_strange": n_strange, "n_shots": n_shots})
     if done.faces.cuts:
         yield Notice("cuts", {"n_cuts": len(done.faces.cuts)})
 

@@ -24,7 +24,7 @@ Points: TypeAlias = NDArray[np.float32]
 N_POINTS = 478  # MediaPipe face mesh with irises
 
 LengthPolicy = Literal["pingpong", "loop", "freeze", "trim", "error"]
-FaceChoice = Literal["largest", "left", "right", "centre"]
+FaceChoice = Literal["largest", "left", "right", "centre", "reference"]
 SilencePolicy = Literal["close", "source", "model"]
 
 
@@ -83,6 +83,8 @@ class Job:
         audio_sha256: hex digest of its bytes, empty until staged.
         options: job.toml laid over the settings' defaults.
         priority: higher runs first.
+        reference_name: the picture of the person to follow, as the user named it; empty without.
+        reference: where its bytes lie, under a neutral name once staged.
     """
 
     id: str
@@ -94,6 +96,8 @@ class Job:
     options: RenderOptions
     audio_sha256: str = ""
     priority: int = 0
+    reference_name: str = ""
+    reference: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +223,15 @@ class FaceTrack:
         points: (T, 478, 3) float32 px, NaN rows likewise; None from detectors that give boxes only.
         detected: (T,) bool, True where the detector saw the face itself.
         cuts: sorted indices of frames that start a new shot, never 0.
+        alike: (first frame, last frame, -1..1) of every shot, how much the person most like the
+            reference is like it; empty without a reference.
     """
 
     boxes: Boxes
     points: Points | PackedPoints | None
     detected: NDArray[np.bool_]
     cuts: tuple[int, ...] = ()
+    alike: tuple[tuple[int, int, float], ...] = ()
 
     def __post_init__(self) -> None:
         n_frames = len(self.detected)
@@ -320,6 +327,8 @@ class ClipResult:
         outcome: ``ok`` or ``failed``.
         code: ``ok``, or the reason of the error that stopped the clip.
         gaps: [first, last] output frame ranges that passed through without a face.
+        untouched: likewise, with a face that the model left alone: turned away, tiny or hidden.
+        alike: as in ``FaceTrack``.
         silences: [first, last] output frame ranges in which nothing is said.
         runs: (first, last, first source frame, last source frame) of every stretch of output frames
             behind which the clip runs forth, back, or stands still.
@@ -336,6 +345,8 @@ class ClipResult:
     duration_s: Fraction = Fraction(0)
     coverage: float = 0.0
     gaps: tuple[tuple[int, int], ...] = ()
+    untouched: tuple[tuple[int, int], ...] = ()
+    alike: tuple[tuple[int, int, float], ...] = ()
     silences: tuple[tuple[int, int], ...] = ()
     runs: tuple[tuple[int, int, int, int], ...] = ()
     timings_s: dict[str, float] = field(default_factory=dict)

@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd import outcome
-from heygemd.errors import TransientError
+from heygemd.errors import LimitError, MediaError, PortraitError, TransientError
 from heygemd.faces import paste, track, watch
+from heygemd.faces.detect import areas
+from heygemd.faces.likeness import Look, look_at
 from heygemd.lips.base import LipModel, Plan, Voice
 from heygemd.media import audio, encode, probe, silence, verify
 from heygemd.media.decode import VideoReader
@@ -70,6 +72,7 @@ class Heard:
         voice: what the lip model wants of it.
         quiet: no sample is louder than a whisper of noise.
         silences: where the lips have nothing to say, in seconds; empty where the model decides.
+        person: what the person to follow looks like; None without a reference picture.
     """
 
     path: Path
@@ -78,6 +81,7 @@ class Heard:
     voice: Voice
     quiet: bool
     silences: tuple[silence.Stretch, ...] = ()
+    person: Look | None = None
 
     @property
     def duration_s(self) -> Fraction:
@@ -119,6 +123,28 @@ def hear(path: Path, options: RenderOptions, lips: LipModel, studio: Studio) -> 
     return Heard(path, info, sound, voice, audio.is_silent(sound), silences)
 
 
+def meet(path: Path, models: Models, studio: Studio) -> Look:
+    """What the person in a job's reference picture looks like.
+
+    Raises:
+        PortraitError: no picture, or nobody to be seen in it.
+    """
+    try:
+        info = probe.probe(path, studio.limits)
+        (picture,) = next(VideoReader(studio.tool, path, info, studio.limits).read_all(1))
+    except (MediaError, LimitError) as error:
+        raise PortraitError(f"the reference picture cannot be read: {error}") from error
+    (seen,) = models.detector.detect(picture[None])
+    if seen.points is None:
+        raise PortraitError(
+            'face = "reference" wants face meshes; set faces.detector = "mediapipe"'
+        )
+    if not len(seen.boxes):
+        raise PortraitError("the reference picture shows no face, want one that looks ahead")
+    largest = int(areas(seen.boxes).argmax())
+    return look_at(picture, seen.points[largest])
+
+
 def _delayed(sound: Waveform, offset_ms: float) -> Waveform:
     """The sound as the lips shall follow it: later by ``offset_ms``, and no shorter."""
     shift = round(abs(offset_ms) / 1000.0 * sound.rate_hz)
@@ -153,7 +179,13 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     with clock.stage("study"):
         plan = models.lips.study(_Followed(reader, task), faces, task.heard.voice)
     speaker = _Speaker(
-        models, plan, faces, timeline, _voice_shares(task, timeline), task.options.restore
+        models,
+        plan,
+        faces,
+        timeline,
+        _voice_shares(task, timeline),
+        task.options.restore,
+        np.zeros(timeline.n_frames, np.bool_),
     )
     sampler = Sampler(timeline.n_frames, faces.boxes[timeline.source])
     with (
@@ -191,6 +223,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             heard.sound,
             is_quiet=heard.quiet,
             silences=heard.silences,
+            untouched=speaker.untouched & (models.lips.name != "passthrough"),
             sampler=sampler,
             timings_s=clock.timings_s(),
             notes={
@@ -206,8 +239,14 @@ def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int)
     """Pass one: every frame is looked at once."""
     with prefetch(reader.read_all(batch)) as batches:
         counted = _counted(batches, "faces", reader.info.n_frames, task)
-        seen = watch.watch(counted, models.detector, n_threads=models.n_workers)
-    faces = track.track_face(seen.sightings, seen.cuts, task.options.face, seen.frame_size)
+        seen = watch.watch(
+            counted,
+            models.detector,
+            n_threads=models.n_workers,
+            wants_looks=task.heard.person is not None,
+        )
+    options, person = task.options, task.heard.person
+    faces = track.track_face(seen.sightings, seen.cuts, options.face, seen.frame_size, person)
     track.require_coverage(faces, task.options.min_coverage)
     return faces
 
@@ -227,6 +266,7 @@ class _Speaker:
     Attributes:
         shares: (n_out,) how much of each patch is laid.
         blend: share of restored faces, 0..1.
+        untouched: (n_out,) set where a face is there and the lip model leaves it alone.
     """
 
     models: Models
@@ -235,11 +275,13 @@ class _Speaker:
     timeline: Timeline
     shares: NDArray[np.float32]
     blend: float
+    untouched: NDArray[np.bool_]
 
     def speak(self, frames: Frames, span: range) -> Frames:
         """The same frames with their lips moved, and faces restored where that is asked for."""
         shares = self.shares[span.start : span.stop]
         patches = self.models.lips.speak(frames, self.plan, span)
+        self.untouched[span.start : span.stop] = [patch is None for patch in patches]
         laid = paste.lay(frames, paste.fade(patches, shares))
         restorer, points = self.models.restorer, self.faces.points
         if restorer is None or points is None or self.blend == 0.0:

@@ -129,7 +129,8 @@ class Faces(_Section):
         0, ge=0, le=64, description="detector threads; 0 takes one per core, up to 8"
     )
     choice: FaceChoice = Field(
-        "largest", description="whom to follow: largest, left, right, centre"
+        "largest",
+        description="whom to follow: largest, left, right, centre, or who is in reference.jpg",
     )
     min_coverage: float = Field(
         0.3, ge=0.0, le=1.0, description="a clip that shows a face in fewer frames fails"

@@ -16,7 +16,7 @@ from rich.progress import Progress as Bars
 
 from heygemd import models
 from heygemd.assembly import make_studio
-from heygemd.errors import AudioError, MediaError
+from heygemd.errors import AudioError, JobOptionsError, MediaError
 from heygemd.executor import LocalExecutor
 from heygemd.log import configure
 from heygemd.records import Clip, Job
@@ -42,6 +42,11 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
     for path in (audio, *videos):
         if not path.is_file():
             raise (AudioError if path == audio else MediaError)(f"no file at {path}")
+    if settings.faces.choice == "reference":
+        raise JobOptionsError(
+            'faces.choice = "reference" wants a job folder with a reference picture; '
+            "choose largest, left, right or centre here"
+        )
     out.mkdir(parents=True, exist_ok=True)
     studio = make_studio(settings)
     n_failed = 0

@@ -5,11 +5,13 @@ import numpy as np
 import pytest
 from stage_fakes import FixedFace, Painter
 
+from heygemd.errors import PortraitError
+from heygemd.lips.passthrough import Passthrough
 from heygemd.media.limits import Limits
 from heygemd.media.tool import find_ffmpeg
 from heygemd.models import Models
 from heygemd.records import Clip, EncodeOptions, Patch, RenderOptions
-from heygemd.render import ClipTask, Studio, hear, render_clip
+from heygemd.render import ClipTask, Studio, hear, meet, render_clip
 
 
 class Dimmer:
@@ -45,10 +47,10 @@ def media(tmp_path_factory):
     return folder
 
 
-def rendered(studio, media, out, restorer=None, **options):
+def rendered(studio, media, out, restorer=None, lips=None, **options):
     """(result, brightness of the painted face in every frame)."""
     chosen = RenderOptions(min_coverage=0.0, **options)
-    models = Models(FixedFace(has_points=True), Painter(), restorer=restorer)
+    models = Models(FixedFace(has_points=True), lips or Painter(), restorer=restorer)
     heard = hear(media / "voice.wav", chosen, models.lips, studio)
     clip = Clip("0001", "clip.mp4", "clip", media / "clip.mp4")
     result = render_clip(ClipTask(clip, heard, out / "out.mp4", chosen), models, studio)
@@ -117,3 +119,50 @@ def test_a_job_may_ask_for_no_restoration(studio, media, tmp_path):
     restorer = Dimmer()
     rendered(studio, media, tmp_path, restorer, restore=0.0)
     assert restorer.shares == []
+
+
+class Shy(Painter):
+    """Leaves the mouth alone from output frame 10 to 19."""
+
+    def speak(self, frames, plan, span):
+        patches = super().speak(frames, plan, span)
+        return [None if 10 <= at < 20 else patch for at, patch in zip(span, patches, strict=True)]
+
+
+def test_frames_whose_mouth_was_left_alone_are_told(studio, media, tmp_path):
+    result, _, _ = rendered(studio, media, tmp_path, lips=Shy())
+    assert result.untouched == ((10, 19),)
+    (notice,) = (each for each in result.warnings if each.code == "frames_untouched")
+    assert notice.values == {"n_untouched": 10, "n_frames": 75}
+
+
+def test_a_model_that_changes_nothing_on_purpose_leaves_nothing_alone(studio, media, tmp_path):
+    result, _, _ = rendered(studio, media, tmp_path, lips=Passthrough())
+    assert result.untouched == ()
+    assert [each.code for each in result.warnings] == []
+
+
+def test_the_person_in_the_reference_picture_is_met_once(studio, tmp_path):
+    lavfi.film(tmp_path / "picture.png", n_frames=1, codec=("-f", "image2"))
+    models = Models(FixedFace(has_points=True), Painter())
+    look = meet(tmp_path / "picture.png", models, studio)
+    assert np.isfinite(look).all()
+
+
+def test_a_reference_picture_without_a_face_is_refused(studio, tmp_path):
+    lavfi.film(tmp_path / "picture.png", n_frames=1, codec=("-f", "image2"))
+    models = Models(FixedFace(sees=False, has_points=True), Painter())
+    with pytest.raises(PortraitError, match="shows no face"):
+        meet(tmp_path / "picture.png", models, studio)
+
+
+def test_a_reference_picture_that_is_none_is_refused(studio, tmp_path):
+    (tmp_path / "picture.png").write_bytes(b"not a picture at all")
+    with pytest.raises(PortraitError, match="cannot be read"):
+        meet(tmp_path / "picture.png", Models(FixedFace(), Painter()), studio)
+
+
+def test_a_detector_without_meshes_cannot_know_a_person(studio, tmp_path):
+    lavfi.film(tmp_path / "picture.png", n_frames=1, codec=("-f", "image2"))
+    with pytest.raises(PortraitError, match="mediapipe"):
+        meet(tmp_path / "picture.png", Models(FixedFace(), Painter()), studio)

@@ -57,6 +57,8 @@ def clip_log(
         "faces": {
             "coverage": round(result.coverage, 4),
             "without_face": [list(gap) for gap in result.gaps],
+            "untouched": [list(span) for span in result.untouched],
+            "alike": [[first, last, round(share, 3)] for first, last, share in result.alike],
             "detector": facts.detector,
         },
         "timings_s": {stage: round(took_s, 3) for stage, took_s in result.timings_s.items()},

@@ -26,6 +26,7 @@ from heygemd.errors import ConfigError
 OWN = ".heygemd"
 MAX_ATTEMPTS = 2  # how often a clip may end the whole process
 AUDIO_ID = "audio"
+REFERENCE_ID = "reference"
 _CODE = Path(__file__).resolve().parents[1]
 RECORD_FOLDERS = ("in", "att", "work", "intent", "done", "fail")
 
