@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import imageio_ffmpeg
@@ -31,22 +31,38 @@ from numpy.typing import NDArray
 from heygemd import models
 from heygemd.assembly import make_studio
 from heygemd.errors import HeygemdError
+from heygemd.faces import mouths as cuts
 from heygemd.faces import track, watch
+from heygemd.lips import mel
 from heygemd.lips.base import LipModel
 from heygemd.lips.warp import geometry, retarget
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.model import ASSETS, FACE_FILE, VOICE_FILE
 from heygemd.lips.warp.study import frame_times
-from heygemd.lips.warp.voice import coefs_at, hear, load_net
+from heygemd.lips.warp.voice import coefs_at, hear, level, load_net
 from heygemd.log import configure
 from heygemd.media import probe
 from heygemd.media.decode import VideoReader
-from heygemd.records import Clip, FaceTrack, Frames, RenderOptions, Timeline, Waveform
+from heygemd.quality import SyncScorer
+from heygemd.records import Clip, FaceTrack, Frames, Points, RenderOptions, Timeline, Waveform
 from heygemd.render import ClipTask, Studio, render_clip
 from heygemd.render import hear as hear_file
 from heygemd.settings import Model, Settings
 
-FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".m4v", ".ts", ".wmv", ".flv"}
+FILMS = {
+    ".png",
+    ".jpg",
+    ".mp4",
+    ".mov",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".mpg",
+    ".m4v",
+    ".ts",
+    ".wmv",
+    ".flv",
+}
 SOUNDS = {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".wma", ".aiff"}
 SHOWN = (
     *("r", "slope", "leak", "closed", "open", "jitter", "sharp", "fine", "flicker_p50"),
@@ -84,7 +100,7 @@ class Bench:
     seconds: float
     keep: bool
     cell_px: int
-    scorer: Any
+    scorer: SyncScorer
     _net: torch.nn.Module = field(default_factory=lambda: load_net(ASSETS / VOICE_FILE))
     _basis: geometry.Basis = field(default_factory=lambda: geometry.load_basis(ASSETS / FACE_FILE))
 
@@ -165,8 +181,17 @@ class Bench:
         return np.maximum(geometry.coef_aperture(suited, self._basis), 0.0)
 
     def _sync(self, made: Path, seen: FaceTrack, sound: Waveform) -> dict[str, float]:
-        """Offset and confidence by the scorer, where there is one."""
-        return {} if self.scorer is None else self.scorer(self._reader(made), seen, sound)
+        """Offset and confidence by the scorer; nothing of a clip that shows too little."""
+        reader, views = self._reader(made), cuts.mouth_views(cast("Points", seen.points))
+        crops, first = [], 0
+        for batch in reader.read_all(BATCH):
+            crops.append(cuts.cut_mouths(batch, views[first : first + len(batch)]))
+            first += len(batch)
+        heard = mel.log_mel(level(sound))
+        score = self.scorer.score(np.concatenate(crops), heard, fps=float(reader.info.fps))
+        if score is None:
+            return {}
+        return {"offset_ms": score.offset_ms, "confidence": score.confidence}
 
     def _track_again(self, made: Path) -> FaceTrack:
         """Who is seen in the mp4."""
@@ -335,7 +360,13 @@ def main() -> None:
     detector = watching.Remembering(next(iter(lips.values())).detector, arguments.faces)
     studio = make_studio(settings)
     bench = Bench(
-        studio, detector, arguments.out, arguments.seconds, arguments.keep, arguments.cell, None
+        studio,
+        detector,
+        arguments.out,
+        arguments.seconds,
+        arguments.keep,
+        arguments.cell,
+        SyncScorer(),
     )
     rows: list[dict[str, Any]] = []
     with ExitStack() as stack:

@@ -183,3 +183,15 @@ def test_a_term_finishes_the_clip_in_hand_and_leaves_the_rest_for_later(place, m
     assert [name for name in outbox(place) if name.endswith(".mp4")] == ["lesson/anna.mp4"]
     assert once(place).returncode == 0
     assert read(outbox(place)["lesson/job.json"])["outcome"] == "ok"
+
+
+@pytest.mark.timeout(120)
+def test_a_second_term_gives_the_clip_in_hand_up_and_does_it_again_later(place, media):
+    drop(place, media, "lesson", "voice.wav", "anna.mp4")
+    ended = run_until(place, "TERM2", "anna.mp4", n_children=2)  # probe, faces
+    assert ended.returncode == 0, ended.stderr
+    assert not [name for name in outbox(place) if name.endswith((".mp4", "job.json"))]
+    assert json.loads(ended.stderr.splitlines()[-1])["urgency"] == 2
+    assert once(place).returncode == 0
+    assert read(outbox(place)["lesson/job.json"])["outcome"] == "ok"
+    assert not list((place / "work").rglob("att/*.2"))  # giving up on request is no attempt
