@@ -1,6 +1,6 @@
 """How long one look at an inbox of many job folders takes, and what memory it leaves behind.
 
-python benchmarks/scan.py [--folders 100 1000 10000] [--root DIR]
+python benchmarks/scan.py [--folders 100 1000 10000] [--root DIR] [--share]
 """
 
 from __future__ import annotations
@@ -9,15 +9,17 @@ import argparse
 import resource
 import tempfile
 import time
+from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from statistics import median
 
 from heygemd.records import RenderOptions
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.ids import job_id
 from heygemd.spool.queue import Spool, SpoolFolders
 
-LOOKS = 5
+LOOKS = 20
 
 
 def fill(inbox: Path, n_folders: int) -> None:
@@ -29,8 +31,19 @@ def fill(inbox: Path, n_folders: int) -> None:
         (folder / "anna.mp4").touch()
 
 
-def measure(root: Path, n_folders: int) -> tuple[float, float, float]:
-    """Median wall and processor seconds of one look; MB that further looks added."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One size: the first look, the median of later ones, memory before and after those."""
+
+    first_s: float
+    wall_s: float
+    cpu_s: float
+    before_mb: float
+    after_mb: float
+
+
+def measure(root: Path, n_folders: int, *, is_local: bool) -> Row:
+    """Look at ``n_folders`` that settle."""
     folders = SpoolFolders(root / "inbox", root / "outbox", root / "work")
     for folder in (folders.inbox, folders.outbox, folders.work):
         folder.mkdir(parents=True)
@@ -44,19 +57,28 @@ def measure(root: Path, n_folders: int) -> tuple[float, float, float]:
         instance="benchmark",
         settle_s=3600.0,
         marker=False,
+        is_local=is_local,
     )
     spool.open()
-    spool.ready(0.0)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    walls_s, cpus_s = [], []
-    for n in range(LOOKS):
-        wall_s, cpu_s = time.monotonic(), time.process_time()
-        spool.ready(float(n))
-        walls_s.append(time.monotonic() - wall_s)
-        cpus_s.append(time.process_time() - cpu_s)
-    grown_mb = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    first_s, _ = timed(spool, 0.0)
+    before_mb = resident_mb()
+    looks = [timed(spool, float(n)) for n in range(1, LOOKS + 1)]
+    walls_s, cpus_s = zip(*looks, strict=True)
     spool.close()
-    return sorted(walls_s)[LOOKS // 2], sorted(cpus_s)[LOOKS // 2], grown_mb
+    return Row(first_s, median(walls_s), median(cpus_s), before_mb, resident_mb())
+
+
+def timed(spool: Spool, now_s: float) -> tuple[float, float]:
+    """Wall and processor seconds of one look."""
+    wall_s, cpu_s = time.monotonic(), time.process_time()
+    spool.ready(now_s)
+    return time.monotonic() - wall_s, time.process_time() - cpu_s
+
+
+def resident_mb() -> float:
+    """What the process holds now."""
+    n_pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return n_pages * resource.getpagesize() / 1e6
 
 
 def main() -> None:
@@ -64,13 +86,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folders", type=int, nargs="+", default=[100, 1000, 10_000])
     parser.add_argument("--root", type=Path, help="on the file system to measure")
+    parser.add_argument("--share", action="store_true", help="look as at a share: open every file")
     arguments = parser.parse_args()
     for n_folders in arguments.folders:
         with tempfile.TemporaryDirectory(dir=arguments.root) as root:
-            wall_s, cpu_s, grown_mb = measure(Path(root), n_folders)
+            row = measure(Path(root), n_folders, is_local=not arguments.share)
         print(
-            f"{n_folders:6d} folders: {wall_s:.3f} s, cpu {cpu_s:.3f} s, "
-            f"{1e6 * cpu_s / n_folders:.0f} us a folder, memory {grown_mb:+.1f} MB in {LOOKS} looks"
+            f"{n_folders:6d} folders: {row.wall_s:.3f} s, cpu {row.cpu_s:.3f} s "
+            f"({1e6 * row.cpu_s / n_folders:.0f} us a folder), first look {row.first_s:.3f} s, "
+            f"memory {row.before_mb:.1f} MB before {LOOKS} looks, {row.after_mb:.1f} MB after"
         )
 
 

@@ -10,9 +10,11 @@
 
 _shtab_heygemd_commands() {
   local _commands=(
-    check:'is everything in place?'
+    check:'is everything in place? says what to do about what is not'
     config:'the settings in force'
     demo:'lip-sync a small job of built-in media'
+    fsck:'does the spool keep its promises? exit code 1 when it does not'
+    init:'make the folders, and mark the shares'
     jobs:'look at jobs, do them again, cancel them'
     models:'lip model checkpoints'
     once:'do what is ready, then exit'
@@ -91,6 +93,26 @@ _shtab_heygemd_demo_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_heygemd_demo_defaults_added=0
+
+_shtab_heygemd_fsck_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings, as TOML]:FILE:"
+  "*--set[one setting, e.g. model.device\=cpu\; beats file and environment]:KEY=VALUE:"
+  "--repair[mend it, without ever deleting outputs or inputs]"
+  "--json[for machines]"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_heygemd_fsck_defaults_added=0
+
+_shtab_heygemd_init_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  "--config[settings, as TOML]:FILE:"
+  "*--set[one setting, e.g. model.device\=cpu\; beats file and environment]:KEY=VALUE:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_heygemd_init_defaults_added=0
 
 _shtab_heygemd_jobs_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -240,6 +262,8 @@ _shtab_heygemd() {
         check) _arguments -C -s $_shtab_heygemd_check_options ;;
         config) _shtab_heygemd_config ;;
         demo) _arguments -C -s $_shtab_heygemd_demo_options ;;
+        fsck) _arguments -C -s $_shtab_heygemd_fsck_options ;;
+        init) _arguments -C -s $_shtab_heygemd_init_options ;;
         jobs) _shtab_heygemd_jobs ;;
         models) _shtab_heygemd_models ;;
         once) _arguments -C -s $_shtab_heygemd_once_options ;;

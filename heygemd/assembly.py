@@ -10,11 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from heygemd import __version__, models
+from heygemd import __version__, models, opening
 from heygemd.bell import Bell
 from heygemd.daemon import Daemon, Stop, Wishes
 from heygemd.errors import ConfigError, DependencyError
@@ -25,12 +25,11 @@ from heygemd.media import encode, tool
 from heygemd.media.limits import Limits
 from heygemd.pulse import Pulse
 from heygemd.records import EncodeOptions, Job
-from heygemd.render import Heard, Studio, hear
+from heygemd.render import Heard, Studio, hear, meet
 from heygemd.service import Notifier, listening, watchdog_s
 from heygemd.settings import NEED_RESTART, Settings, changes, render_options
 from heygemd.spool.fsops import FsOps
-from heygemd.spool.ids import job_id
-from heygemd.spool.queue import Spool, SpoolFolders
+from heygemd.spool.queue import Spool
 from heygemd.spool.requests import open_requests, take_requests
 
 _LOADING_S = 300.0  # what each step of the start may take on a cold disk before systemd worries
@@ -52,12 +51,13 @@ def once(settings: Settings) -> int:
 
 def make_studio(settings: Settings) -> Studio:
     """ffmpeg, its limits, and the encoder that works here."""
-    ffmpeg = tool.find_ffmpeg(settings.media.ffmpeg)
+    media = settings.media
+    ffmpeg = tool.find_ffmpeg(media.ffmpeg)
     chosen = encode.choose_encoder(ffmpeg, settings.encode.codec)
     log.info("encoder.chosen", codec=chosen.codec, reason=chosen.reason)
     return Studio(
         ffmpeg,
-        Limits(settings.media.max_pixels, settings.media.max_duration_s),
+        Limits(media.max_pixels, media.max_duration_s, stall_s=media.stall_s),
         EncodeOptions(
             chosen.codec,
             settings.encode.quality,
@@ -75,12 +75,16 @@ def _daemon(settings: Settings, read: Callable[[], Settings]) -> Iterator[Daemon
     log.info("daemon.started", version=__version__, pid=os.getpid())
     pulse = _pulse(settings)
     stop, wishes = Stop(drain_s=settings.service.drain_s), Wishes()
+    opening.retention(settings)  # a mistake there should end the start before the model loads
     with _signals(stop, wishes):
         studio = make_studio(settings)
-        with closing(_load_models(settings, pulse)) as loaded, closing(_spool(settings)) as spool:
+        with (
+            closing(_load_models(settings, pulse)) as loaded,
+            closing(opening.spool(settings)) as spool,
+        ):
             pulse.notifier.extend(_LOADING_S)
             log.info("spool.recovered", **asdict(spool.open()))
-            fs, folders = FsOps(), _folders(settings)
+            fs, folders = FsOps(), opening.folders(settings)
             open_requests(fs, folders)
             reloader = Reloader(settings, read, spool, loaded, stop)
             daemon = Daemon(
@@ -93,6 +97,7 @@ def _daemon(settings: Settings, read: Callable[[], Settings]) -> Iterator[Daemon
                 wishes,
                 reloader,
                 lambda: take_requests(fs, folders),
+                reloader.sweep,
                 lambda: _free_bytes(settings),
             )
             pulse.between = daemon.heed
@@ -139,7 +144,7 @@ def _free_bytes(settings: Settings) -> dict[str, int]:
 def _load_models(settings: Settings, pulse: Pulse) -> models.Models:
     pulse.notifier.extend(_LOADING_S)
     started_s = time.monotonic()
-    loaded = models.load(settings.model, settings.faces)
+    loaded = models.load(settings.model, settings.faces, settings.restore)
     took_s = time.monotonic() - started_s
     facts = loaded.facts
     pulse.metrics.model_loaded(facts, took_s)
@@ -151,23 +156,6 @@ def _load_models(settings: Settings, pulse: Pulse) -> models.Models:
         load_s=round(took_s, 2),
     )
     return loaded
-
-
-def _folders(settings: Settings) -> SpoolFolders:
-    folders = settings.folders
-    return SpoolFolders(folders.inbox, folders.outbox, folders.work)
-
-
-def _spool(settings: Settings) -> Spool:
-    return Spool(
-        _folders(settings),
-        options=render_options(settings),
-        fs=FsOps(),
-        new_id=lambda: job_id(time.time_ns() // 1_000_000, os.urandom(5)),
-        instance=f"{socket.gethostname()}-{os.getpid()}",
-        settle_s=settings.intake.settle_s,
-        marker=settings.intake.marker,
-    )
 
 
 @dataclass(slots=True)
@@ -185,7 +173,10 @@ class Reloader:
         lips = self.loaded.lips
 
         def hear_job(job: Job) -> Heard:
-            return hear(job.audio, job.options, lips, studio)
+            heard = hear(job.audio, job.options, lips, studio)
+            if job.reference is None:
+                return heard
+            return replace(heard, person=meet(job.reference, self.loaded, studio))
 
         return Workshop(
             self.spool,
@@ -195,6 +186,12 @@ class Reloader:
             pulse,
             stopped=self.stop.now,
         )
+
+    def sweep(self) -> None:
+        """Let go of what was kept long enough."""
+        swept = self.spool.sweep(opening.retention(self.settings), time.time())
+        if any(asdict(swept).values()):
+            log.info("spool.swept", **asdict(swept))
 
     def __call__(self, daemon: Daemon) -> None:
         """Reload; jobs that have begun keep the settings they began with."""
@@ -212,6 +209,7 @@ class Reloader:
 
     def _adopt(self, daemon: Daemon) -> None:
         new = self.read()
+        opening.retention(new)
         changed = changes(self.settings, new)
         studio = make_studio(new)
         configure(new.log.level, style=new.log.style)

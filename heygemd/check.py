@@ -11,14 +11,13 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from heygemd import models, trials
+from heygemd import models, tables, trials
 from heygemd.bell import file_system, is_silent
-from heygemd.errors import FatalError
+from heygemd.errors import FatalError, ModelError
+from heygemd.lips import modelstore
 from heygemd.media import encode, tool
 from heygemd.settings import Settings
+from heygemd.spool.layout import SpoolFolders, check_folders
 from heygemd.trials import Finding
 
 _WORK_BYTES = 10 << 30  # ten clips of an hour at 720p
@@ -41,8 +40,8 @@ def _looks(settings: Settings) -> Iterator[Callable[[], Iterator[Finding]]]:
     yield trials.look_at_driver
     yield trials.look_at_gpus
     yield lambda: _ffmpeg(settings)
-    yield trials.try_playlist
     yield lambda: _model(settings)
+    yield lambda: _checkpoints(settings)
     yield lambda: _folders(settings)
     yield lambda: trials.look_at_events(settings.folders.inbox)
     for name, path in (("inbox", settings.folders.inbox), ("outbox", settings.folders.outbox)):
@@ -65,14 +64,29 @@ def _ffmpeg(settings: Settings) -> Iterator[Finding]:
     yield Finding("ffmpeg", "ok", f"{ffmpeg.version} at {ffmpeg.path}")
     encoder = encode.choose_encoder(ffmpeg, settings.encode.codec)
     yield Finding("encoder", "ok", f"{encoder.codec}: {encoder.reason}")
+    yield from trials.look_at_encoders(ffmpeg)
+    yield from trials.try_playlists(ffmpeg)
 
 
 def _model(settings: Settings) -> Iterator[Finding]:
-    with closing(models.load(settings.model, settings.faces)) as loaded:
+    with closing(models.load(settings.model, settings.faces, settings.restore)) as loaded:
         facts = loaded.facts
     yield Finding("faces", "ok", facts.detector)
     digest = f", sha256 {facts.sha256[:12]}" if facts.sha256 else ""
     yield Finding("model", "ok", f"{facts.name} on {facts.device}{digest}")
+
+
+def _checkpoints(settings: Settings) -> Iterator[Finding]:
+    """Every kept checkpoint against the sha256 that it had when it was added."""
+    kept = settings.folders.models
+    for stored in modelstore.stored_models(kept):
+        try:
+            modelstore.verify(stored, kept)
+        except ModelError as error:
+            what, _, advice = str(error).partition("; ")
+            yield Finding(stored.file, "warning", what, advice)
+        else:
+            yield Finding(stored.file, "ok", f"whole, sha256 {stored.sha256[:12]}")
 
 
 def _folders(settings: Settings) -> Iterator[Finding]:
@@ -80,15 +94,8 @@ def _folders(settings: Settings) -> Iterator[Finding]:
     named = {"inbox": folders.inbox, "outbox": folders.outbox, "work": folders.work}
     for name, path in named.items():
         yield _folder(name, path)
-    for name, path in named.items():
-        for other, root in named.items():
-            if name != other and root.resolve() in [path.resolve(), *path.resolve().parents]:
-                yield Finding(
-                    f"{name} in {other}",
-                    "error",
-                    f"{path} lies in {root}",
-                    "use folders that do not contain each other",
-                )
+    check_folders(SpoolFolders(folders.inbox, folders.outbox, folders.work))
+    yield Finding("folders", "ok", "apart from each other and from the program; no links")
 
 
 def _folder(name: str, path: Path) -> Finding:
@@ -111,8 +118,8 @@ def _folder(name: str, path: Path) -> Finding:
 
 
 def _print_table(findings: list[Finding]) -> None:
-    table = Table("", "what", "found", "what to do", box=None)
+    table = tables.table("", "what", "found", "what to do")
     marks = {"ok": "[green]ok[/]", "warning": "[yellow]warn[/]", "error": "[red]ERROR[/]"}
     for finding in findings:
         table.add_row(marks[finding.level], finding.name, finding.found, finding.advice)
-    Console(soft_wrap=True).print(table)
+    tables.console().print(table)

@@ -20,6 +20,7 @@ from heygemd.records import ClipResult, Job
 
 _FIRST_RETRY_S = 5.0
 _LAST_RETRY_S = 300.0
+_SWEEP_S = 3600.0
 _SETTLE_POLLS = 4  # looks within one settle time; three that agree are asked for
 
 
@@ -56,6 +57,10 @@ class Intake(Queue, Protocol):
 
     def lost(self) -> tuple[str, ...]:
         """Sides that are not there now: ``inbox``, ``outbox``."""
+        ...
+
+    def beat(self, now_s: float) -> None:
+        """Keep our jobs ours, where several daemons share the inbox."""
         ...
 
 
@@ -114,6 +119,7 @@ class Daemon:
         wishes: looked at between turns and at every sign of progress.
         reload: reads the settings again.
         requests: what people ask of jobs, (cancel or retry, job id).
+        sweep: lets go of what is kept long enough; at the start, hourly, and when a job has ended.
         free_bytes: free space by folder.
         clock: monotonic seconds.
         n_failed: clips and jobs that failed in this life of the process.
@@ -128,6 +134,7 @@ class Daemon:
     wishes: Wishes = field(default_factory=Wishes)
     reload: Callable[[Daemon], None] = lambda _: None
     requests: Callable[[], Iterable[tuple[str, str]]] = tuple
+    sweep: Callable[[], None] = lambda: None
     free_bytes: Callable[[], Mapping[str, int]] = dict
     clock: Callable[[], float] = time.monotonic
     n_failed: int = 0
@@ -136,6 +143,7 @@ class Daemon:
     _rests: dict[str, _Rest] = field(default_factory=dict)
     _n_turns: int = 0
     _lost: tuple[str, ...] = ()
+    _sweep_due_s: float = -math.inf
 
     @property
     def pulse(self) -> Pulse:
@@ -165,6 +173,7 @@ class Daemon:
         try:
             with self.pulse.patient():
                 self._scan()
+                self._sweep()
                 job = self._next_job()
                 self._tell()
         except TransientError as error:  # a disk is away; the next turn looks again
@@ -177,8 +186,13 @@ class Daemon:
     def heed(self) -> None:
         """Do what signals asked for; called between turns and at every sign of progress."""
         wishes = self.wishes
-        if self.stop.soon():
+        if self.stop.soon() and self.pulse.state != "stopping":
+            log.info("stop.requested", drain_s=self.stop.drain_s)
             self.pulse.stopping()
+        try:
+            self.intake.beat(self.clock())
+        except TransientError as error:  # there are two more beats to a lease
+            log.warning("lease.delayed", code=error.reason, message=str(error))
         if wishes.reload:
             wishes.reload = False
             self.reload(self)
@@ -193,7 +207,8 @@ class Daemon:
             self._grant(wish, job_id)
         started_s = self.clock()
         for name in self.intake.ready(started_s):
-            self._claim(name)
+            if not self._claim(name):
+                break
         self.pulse.metrics.scanned(self.clock() - started_s, self.pulse.wall())
 
     def _grant(self, wish: str, job_id: str) -> None:
@@ -217,18 +232,32 @@ class Daemon:
             if rang and not self.intake.settling():  # what settles is looked at often enough
                 return
 
-    def _claim(self, name: str) -> None:
+    def _sweep(self) -> None:
+        if self.clock() >= self._sweep_due_s and not self.intake.lost():
+            self._sweep_due_s = self.clock() + _SWEEP_S
+            try:
+                self.sweep()
+            except TransientError as error:
+                log.warning("sweep.delayed", code=error.reason, message=str(error))
+
+    def _claim(self, name: str) -> bool:
+        """Take a folder in; False when there is no room for it, and the others had better wait."""
         try:
             job = self.intake.claim(name)
         except JobError as error:
             self.n_failed += 1
+            self._sweep_due_s = -math.inf
             self.pulse.metrics.job_ended("rejected")
             log.warning("job.rejected", job=name, code=error.reason, message=str(error))
         except TransientError as error:  # the next scan sees it again
+            if error.reason == "disk_full":
+                log.warning("intake.paused", job=name, code=error.reason, message=str(error))
+                return False
             log.warning("job.returned", job=name, code=error.reason, message=str(error))
         else:
             if job is not None:
                 log.info("job.claimed", job=name, job_id=job.id, n_clips=len(job.clips))
+        return True
 
     def _next_job(self) -> Job | None:
         """The job whose last turn is longest ago, among those of the highest priority."""
@@ -261,6 +290,7 @@ class Daemon:
         if result is None:
             self._runs.pop(job.id)
             self._turns.pop(job.id)
+            self._sweep_due_s = -math.inf
         elif result.outcome == "failed":
             self.n_failed += 1
 

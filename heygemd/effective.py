@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from heygemd import tables
 from heygemd.settings import ENV_PREFIX, NEED_RESTART, Settings
 
 
@@ -39,13 +38,13 @@ def show(
     if as_json:
         print(json.dumps([asdict(each) for each in found], indent=2))
         return 0
-    table = Table("setting", "value", "from", "changes with", box=None, pad_edge=False)
+    table = tables.table("setting", "value", "from", "changes with")
     for each in found:
         style = "" if each.source == "default" else "bold"
         change = "reload" if each.reloadable else "restart"
         value = "" if each.value is None else escape(str(each.value))
         table.add_row(each.key, value, escape(each.source), change, style=style)
-    Console(soft_wrap=True).print(table)
+    tables.console().print(table)
     return 0
 
 

@@ -6,10 +6,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from heygemd import tables
 from heygemd.errors import JobError
 from heygemd.report.documents import printable
 from heygemd.settings import Settings
@@ -28,11 +27,11 @@ def show_all(settings: Settings, *, as_json: bool = False) -> int:
     if as_json:
         print(json.dumps([_document(job) for job in jobs], indent=2))
         return 0
-    table = Table("id", "job", "state", "done", "failed", "of", box=None, pad_edge=False)
+    table = tables.table("id", "job", "state", "done", "failed", "of")
     for job in jobs:
         counts = (str(n) for n in (job.n_done, job.n_failed, job.n_clips))
         table.add_row(job.job_id, escape(printable(job.name)), job.state, *counts)
-    Console(soft_wrap=True).print(table)
+    tables.console().print(table)
     return 0
 
 
@@ -49,10 +48,10 @@ def show(settings: Settings, wanted: str, *, as_json: bool = False) -> int:
         rows = [{**asdict(clip), "name": printable(clip.name)} for clip in clips]
         print(json.dumps({**_document(job), "clips": rows}, indent=2))
         return 0
-    console = Console(soft_wrap=True)
+    console = tables.console()
     console.print(f"{printable(job.name)} ({job.job_id}): {job.state}", markup=False)
     console.print(f"results: {folders.outbox / printable(job.out_name)}", markup=False)
-    table = Table("clip", "state", "tries", "output or reason", box=None, pad_edge=False)
+    table = tables.table("clip", "state", "tries", "output or reason")
     for clip in clips:
         reason = clip.output or (f"{clip.message} [{clip.code}]" if clip.code else "")
         cells = (printable(clip.name), clip.state, str(clip.n_attempts), printable(reason))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 import structlog
+
+from heygemd import journal
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
@@ -35,6 +38,7 @@ Event = Literal[
     "job.recovered",
     "job.rejected",
     "job.returned",
+    "lease.delayed",
     "library.said",
     "model.batch_halved",
     "model.half_refused",
@@ -47,8 +51,10 @@ Event = Literal[
     "share.lost",
     "share.returned",
     "spool.recovered",
+    "spool.swept",
     "status.unwritable",
     "stop.requested",
+    "sweep.delayed",
     "watch.degraded",
 ]
 
@@ -100,7 +106,8 @@ def configure(
     Args:
         level: debug, info, warning or error.
         style: ``json`` for machines, ``console`` for a terminal.
-        stream: where lines go; standard error by default.
+        stream: where lines go; by default to the journal, with fields, where standard error goes
+            there, else to standard error.
     """
     threshold = logging.getLevelNamesMapping()[level.upper()]
     renderer: Any = (
@@ -108,6 +115,9 @@ def configure(
         if style == "json"
         else structlog.dev.ConsoleRenderer(colors=False)
     )
+    to_journal = stream is None and style == "json"
+    book = journal.connect(os.environ, 2) if to_journal else None
+    one_line = _one_line(renderer)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -115,10 +125,12 @@ def configure(
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             _printable,
-            _one_line(renderer),
+            one_line if book is None else _with_fields(one_line),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(stream or sys.stderr)
+        if book is None
+        else lambda *_: _JournalLogger(book),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=max(threshold, logging.WARNING), handlers=[_Bridge()], force=True)
@@ -156,13 +168,69 @@ _CONTROLS = {
 }
 
 
+# Longer lines are cut or split by what collects logs; each step is tried until a line fits.
+_LINE_BYTES = 16 << 10
+_ROOM = ((4000, 100), (1000, 20), (200, 5), (100, 2))  # characters of a text, entries of a list
+
+
 def _one_line(renderer: Callable[..., str]) -> Callable[..., str]:
     """The renderer's line; escapes what JSON leaves as it is and some readers end a line at."""
 
     def render(logger: WrappedLogger, method: str, event: EventDict) -> str:
-        return renderer(logger, method, event).translate(_CONTROLS)
+        line = renderer(logger, method, dict(event)).translate(_CONTROLS)
+        for n_characters, n_entries in _ROOM:
+            if len(line.encode()) < _LINE_BYTES:
+                break
+            short = {key: _shorten(value, n_characters, n_entries) for key, value in event.items()}
+            line = renderer(logger, method, short).translate(_CONTROLS)
+        return line
 
     return render
+
+
+def _with_fields(one_line: Callable[..., str]) -> Callable[..., Any]:
+    """The line and, for the journal, the fields that it can be found by."""
+
+    def render(
+        logger: WrappedLogger, method: str, event: EventDict
+    ) -> tuple[tuple[str], dict[str, str]]:
+        return (one_line(logger, method, event),), journal.fields(event)
+
+    return render
+
+
+class _JournalLogger:
+    """Sends lines to the journal; to standard error, which it reads too, while that fails."""
+
+    def __init__(self, book: journal.Journal) -> None:
+        self._book = book
+
+    def msg(self, line: str, **fields: str) -> None:
+        try:
+            self._book.send(line, fields)
+        except OSError:
+            sys.stderr.write(line + "\n")
+
+    log = debug = info = warning = error = critical = exception = msg
+
+
+def _shorten(value: object, n_characters: int, n_entries: int) -> object:
+    """The value with the middle of long texts and the ends of long lists left out."""
+    if isinstance(value, str):
+        half = n_characters // 2
+        return value if len(value) <= n_characters else f"{value[:half]} ... {value[-half:]}"
+    if isinstance(value, dict):
+        kept = {
+            str(_shorten(key, n_characters, n_entries)): _shorten(inner, n_characters, n_entries)
+            for key, inner in list(value.items())[:n_entries]
+        }
+        n_more = len(value) - len(kept)
+        return {**kept, "...": f"{n_more} more"} if n_more > 0 else kept
+    if isinstance(value, list):
+        listed = [_shorten(inner, n_characters, n_entries) for inner in value[:n_entries]]
+        n_more = len(value) - len(listed)
+        return [*listed, f"... {n_more} more"] if n_more > 0 else listed
+    return value
 
 
 def _clean(value: object) -> object:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from heygemd.errors import ConfigError
 from heygemd.faces.detect import FaceDetector
+from heygemd.faces.watch import thread_count
 from heygemd.lips.base import LipModel
 from heygemd.lips.device import choose_device
 from heygemd.records import ModelFacts, Waveform
-from heygemd.settings import Faces, Model
+from heygemd.settings import Faces, Model, Restore
+
+if TYPE_CHECKING:
+    from heygemd.lips.restore import Restorer
 
 _HEARING_HZ = 16_000
-_MAX_WORKERS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class Models:
     detector: FaceDetector
     lips: LipModel
     n_workers: int = 1
+    restorer: Restorer | None = None
 
     def close(self) -> None:
         """Give back what the detector holds; the lip model goes with the process."""
@@ -38,10 +42,17 @@ class Models:
     def facts(self) -> ModelFacts:
         """What the logs say of them."""
         lips = self.lips
-        return ModelFacts(lips.name, lips.sha256, lips.device, self.detector.name)
+        restorer = self.restorer
+        return ModelFacts(
+            lips.name,
+            lips.sha256,
+            lips.device,
+            self.detector.name,
+            *(("", "") if restorer is None else (restorer.name, restorer.sha256)),
+        )
 
 
-def load(model: Model, faces: Faces) -> Models:
+def load(model: Model, faces: Faces, restore: Restore) -> Models:
     """Load and warm up.
 
     Raises:
@@ -56,9 +67,19 @@ def load(model: Model, faces: Faces) -> Models:
             f"model {lips.name} wants face meshes, faces.detector = s3fd gives boxes only; "
             "set faces.detector = mediapipe"
         )
+    if restore.path is not None and faces.detector == "s3fd":
+        raise ConfigError(
+            "restore.path wants face meshes, faces.detector = s3fd gives boxes only; "
+            "set faces.detector = mediapipe"
+        )
     detector = _detector(faces)
+    restorer = None
+    if restore.path is not None:
+        from heygemd.lips.restore import Restorer  # noqa: PLC0415 - see _lip_model
+
+        restorer = Restorer(restore.path, str(choose_device(model.device)), restore.batch)
     lips.hear(Waveform(np.zeros(_HEARING_HZ, np.float32), _HEARING_HZ))
-    return Models(detector, lips, n_workers(faces))
+    return Models(detector, lips, thread_count(faces.workers), restorer)
 
 
 def _lip_model(model: Model) -> LipModel:
@@ -88,9 +109,4 @@ def _detector(faces: Faces) -> FaceDetector:
         return S3fdDetector(faces.model_path)
     from heygemd.faces.mesh import FaceMesh  # noqa: PLC0415
 
-    return FaceMesh(n_workers(faces), faces.model_path)
-
-
-def n_workers(faces: Faces) -> int:
-    """Detector threads: as set, or one per core that this process may use, up to eight."""
-    return faces.workers or min(len(os.sched_getaffinity(0)), _MAX_WORKERS)
+    return FaceMesh(thread_count(faces.workers), faces.model_path)

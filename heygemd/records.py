@@ -24,7 +24,8 @@ Points: TypeAlias = NDArray[np.float32]
 N_POINTS = 478  # MediaPipe face mesh with irises
 
 LengthPolicy = Literal["pingpong", "loop", "freeze", "trim", "error"]
-FaceChoice = Literal["largest", "left", "right", "centre"]
+FaceChoice = Literal["largest", "left", "right", "centre", "reference"]
+SilencePolicy = Literal["close", "source", "model"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +37,18 @@ class RenderOptions:
         face: whom to follow when several faces are seen.
         min_coverage: share of frames that must show a face, 0..1.
         sync_offset_ms: moves the lips against the sound; positive is later.
+        silence: what lips do where nothing is said.
+        silence_s: shorter pauses belong to speech.
+        restore: share of the restored face, 0..1; 0 where no network restores.
     """
 
     length: LengthPolicy = "pingpong"
     face: FaceChoice = "largest"
     min_coverage: float = 0.3
     sync_offset_ms: float = 0.0
+    silence: SilencePolicy = "close"
+    silence_s: float = 0.5
+    restore: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,8 @@ class Job:
         audio_sha256: hex digest of its bytes, empty until staged.
         options: job.toml laid over the settings' defaults.
         priority: higher runs first.
+        reference_name: the picture of the person to follow, as the user named it; empty without.
+        reference: where its bytes lie, under a neutral name once staged.
     """
 
     id: str
@@ -87,6 +96,8 @@ class Job:
     options: RenderOptions
     audio_sha256: str = ""
     priority: int = 0
+    reference_name: str = ""
+    reference: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,12 +223,15 @@ class FaceTrack:
         points: (T, 478, 3) float32 px, NaN rows likewise; None from detectors that give boxes only.
         detected: (T,) bool, True where the detector saw the face itself.
         cuts: sorted indices of frames that start a new shot, never 0.
+        alike: (first frame, last frame, -1..1) of every shot, how much the person most like the
+            reference is like it; empty without a reference.
     """
 
     boxes: Boxes
     points: Points | PackedPoints | None
     detected: NDArray[np.bool_]
     cuts: tuple[int, ...] = ()
+    alike: tuple[tuple[int, int, float], ...] = ()
 
     def __post_init__(self) -> None:
         n_frames = len(self.detected)
@@ -313,6 +327,11 @@ class ClipResult:
         outcome: ``ok`` or ``failed``.
         code: ``ok``, or the reason of the error that stopped the clip.
         gaps: [first, last] output frame ranges that passed through without a face.
+        untouched: likewise, with a face that the model left alone: turned away, tiny or hidden.
+        alike: as in ``FaceTrack``.
+        silences: [first, last] output frame ranges in which nothing is said.
+        runs: (first, last, first source frame, last source frame) of every stretch of output frames
+            behind which the clip runs forth, back, or stands still.
         timings_s: seconds of wall time per stage.
     """
 
@@ -326,6 +345,10 @@ class ClipResult:
     duration_s: Fraction = Fraction(0)
     coverage: float = 0.0
     gaps: tuple[tuple[int, int], ...] = ()
+    untouched: tuple[tuple[int, int], ...] = ()
+    alike: tuple[tuple[int, int, float], ...] = ()
+    silences: tuple[tuple[int, int], ...] = ()
+    runs: tuple[tuple[int, int, int, int], ...] = ()
     timings_s: dict[str, float] = field(default_factory=dict)
     warnings: tuple[Notice, ...] = ()
     notes: dict[str, float | int | str] = field(default_factory=dict)
@@ -334,9 +357,11 @@ class ClipResult:
 
 @dataclass(frozen=True, slots=True)
 class ModelFacts:
-    """What the logs say of the model in use; its sha256 is empty where there are no weights."""
+    """What the logs say of the models in use; a sha256 is empty where there are no weights."""
 
     name: str
     sha256: str
     device: str
     detector: str
+    restorer: str = ""
+    restorer_sha256: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TypeVar
@@ -13,10 +13,13 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.errors import TransientError
+from heygemd import outcome
+from heygemd.errors import LimitError, MediaError, PortraitError, TransientError
 from heygemd.faces import paste, track, watch
+from heygemd.faces.detect import areas
+from heygemd.faces.likeness import Look, look_at
 from heygemd.lips.base import LipModel, Plan, Voice
-from heygemd.media import audio, encode, probe, verify
+from heygemd.media import audio, encode, probe, silence, verify
 from heygemd.media.decode import VideoReader
 from heygemd.media.limits import Limits
 from heygemd.media.timeline import lay_timeline
@@ -26,16 +29,15 @@ from heygemd.prefetch import prefetch
 from heygemd.records import (
     AudioInfo,
     Clip,
-    ClipPictures,
     ClipResult,
     EncodeOptions,
     FaceTrack,
     Frames,
-    Notice,
     RenderOptions,
+    Timeline,
     Waveform,
 )
-from heygemd.report.pictures import Sampler, waveform
+from heygemd.report.pictures import Sampler
 
 T = TypeVar("T")
 
@@ -69,6 +71,8 @@ class Heard:
         sound: what is in it, 16 kHz mono, not delayed.
         voice: what the lip model wants of it.
         quiet: no sample is louder than a whisper of noise.
+        silences: where the lips have nothing to say, in seconds; empty where the model decides.
+        person: what the person to follow looks like; None without a reference picture.
     """
 
     path: Path
@@ -76,6 +80,8 @@ class Heard:
     sound: Waveform
     voice: Voice
     quiet: bool
+    silences: tuple[silence.Stretch, ...] = ()
+    person: Look | None = None
 
     @property
     def duration_s(self) -> Fraction:
@@ -107,8 +113,36 @@ def hear(path: Path, options: RenderOptions, lips: LipModel, studio: Studio) -> 
     """
     info = probe.probe_audio(path, studio.limits)
     sound = audio.read_waveform(studio.tool, path, studio.limits)
-    voice = lips.hear(_delayed(sound, options.sync_offset_ms))
-    return Heard(path, info, sound, voice, quiet=audio.is_silent(sound))
+    followed = _delayed(sound, options.sync_offset_ms)
+    silences: tuple[silence.Stretch, ...] = ()
+    if options.silence != "model":
+        silences = silence.find_silence(followed, options.silence_s)
+    if options.silence == "close":
+        followed = silence.hush(followed, silences)
+    voice = lips.hear(followed)
+    return Heard(path, info, sound, voice, audio.is_silent(sound), silences)
+
+
+def meet(path: Path, models: Models, studio: Studio) -> Look:
+    """What the person in a job's reference picture looks like.
+
+    Raises:
+        PortraitError: no picture, or nobody to be seen in it.
+    """
+    try:
+        info = probe.probe(path, studio.limits)
+        (picture,) = next(VideoReader(studio.tool, path, info, studio.limits).read_all(1))
+    except (MediaError, LimitError) as error:
+        raise PortraitError(f"the reference picture cannot be read: {error}") from error
+    (seen,) = models.detector.detect(picture[None])
+    if seen.points is None:
+        raise PortraitError(
+            'face = "reference" wants face meshes; set faces.detector = "mediapipe"'
+        )
+    if not len(seen.boxes):
+        raise PortraitError("the reference picture shows no face, want one that looks ahead")
+    largest = int(areas(seen.boxes).argmax())
+    return look_at(picture, seen.points[largest])
 
 
 def _delayed(sound: Waveform, offset_ms: float) -> Waveform:
@@ -144,11 +178,20 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         sound_s = min(sound_s, timeline.n_frames / timeline.fps)
     with clock.stage("study"):
         plan = models.lips.study(_Followed(reader, task), faces, task.heard.voice)
+    speaker = _Speaker(
+        models,
+        plan,
+        faces,
+        timeline,
+        _voice_shares(task, timeline),
+        task.options.restore,
+        np.zeros(timeline.n_frames, np.bool_),
+    )
     sampler = Sampler(timeline.n_frames, faces.boxes[timeline.source])
     with (
         clock.stage("render"),
         prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
-        prefetch(clock.timed("lips", _spoken(batches, plan, models.lips, sampler))) as spoken,
+        prefetch(clock.timed("lips", _spoken(batches, speaker, sampler))) as spoken,
     ):
         counted = _counted(spoken, "render", timeline.n_frames, task)
         encoded = encode.write_video(
@@ -170,38 +213,91 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             sound_s=sound_s,
             limits=studio.limits,
         )
-    result = _result(task, reader, faces, encoded, clock)
-    return replace(result, pictures=_pictures(task.heard.sound, result, sampler))
+    heard = task.heard
+    return outcome.result_of(
+        outcome.Done(
+            task.clip,
+            info,
+            timeline,
+            faces,
+            heard.sound,
+            is_quiet=heard.quiet,
+            silences=heard.silences,
+            untouched=speaker.untouched & (models.lips.name != "passthrough"),
+            sampler=sampler,
+            timings_s=clock.timings_s(),
+            notes={
+                "width_px": encoded.width_px,
+                "height_px": encoded.height_px,
+                "sound": encoded.sound,
+            },
+        )
+    )
 
 
 def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int) -> FaceTrack:
     """Pass one: every frame is looked at once."""
     with prefetch(reader.read_all(batch)) as batches:
         counted = _counted(batches, "faces", reader.info.n_frames, task)
-        seen = watch.watch(counted, models.detector, n_threads=models.n_workers)
-    faces = track.track_face(seen.sightings, seen.cuts, task.options.face, seen.frame_size)
+        seen = watch.watch(
+            counted,
+            models.detector,
+            n_threads=models.n_workers,
+            wants_looks=task.heard.person is not None,
+        )
+    options, person = task.options, task.heard.person
+    faces = track.track_face(seen.sightings, seen.cuts, options.face, seen.frame_size, person)
     track.require_coverage(faces, task.options.min_coverage)
     return faces
 
 
-def _spoken(
-    batches: Iterable[Frames], plan: Plan, lips: LipModel, sampler: Sampler
-) -> Iterator[Frames]:
+def _voice_shares(task: ClipTask, timeline: Timeline) -> NDArray[np.float32]:
+    """(n_out,) how much of each patch is laid: less where the source's mouth shall return."""
+    heard = task.heard
+    silences = heard.silences if task.options.silence == "source" else ()
+    middles_s = (np.arange(timeline.n_frames, dtype=np.float64) + 0.5) / float(timeline.fps)
+    return silence.voice_share(middles_s, silences, float(heard.duration_s))
+
+
+@dataclass(frozen=True, slots=True)
+class _Speaker:
+    """All that changes pixels of one clip.
+
+    Attributes:
+        shares: (n_out,) how much of each patch is laid.
+        blend: share of restored faces, 0..1.
+        untouched: (n_out,) set where a face is there and the lip model leaves it alone.
+    """
+
+    models: Models
+    plan: Plan
+    faces: FaceTrack
+    timeline: Timeline
+    shares: NDArray[np.float32]
+    blend: float
+    untouched: NDArray[np.bool_]
+
+    def speak(self, frames: Frames, span: range) -> Frames:
+        """The same frames with their lips moved, and faces restored where that is asked for."""
+        shares = self.shares[span.start : span.stop]
+        patches = self.models.lips.speak(frames, self.plan, span)
+        self.untouched[span.start : span.stop] = [patch is None for patch in patches]
+        laid = paste.lay(frames, paste.fade(patches, shares))
+        restorer, points = self.models.restorer, self.faces.points
+        if restorer is None or points is None or self.blend == 0.0:
+            return laid
+        source = self.timeline.source[span.start : span.stop]
+        return paste.lay(laid, restorer.restore(laid, points[source], shares * self.blend))
+
+
+def _spoken(batches: Iterable[Frames], speaker: _Speaker, sampler: Sampler) -> Iterator[Frames]:
     start = 0
     for frames in batches:
         span = range(start, start + len(frames))
-        laid = paste.lay(frames, lips.speak(frames, plan, span))
+        laid = speaker.speak(frames, span)
         sampler.see(start, frames, laid)
         yield laid
         start = span.stop
-
-
-def _pictures(sound: Waveform, result: ClipResult, sampler: Sampler) -> ClipPictures:
-    """What the report shows of the clip."""
-    n_samples = round(result.duration_s * sound.rate_hz)
-    heard = Waveform(sound.samples[:n_samples], sound.rate_hz)
-    wave = waveform(heard, n_frames=result.n_frames, gaps=result.gaps, chosen=sampler.chosen)
-    return ClipPictures(sampler.sheet(), sampler.poster(), wave)
 
 
 def _counted(
@@ -233,54 +329,6 @@ class _Followed:
             yield index, frame
             self._n_read += 1
             self._task.progress("study", self._n_read, 0)
-
-
-def _result(
-    task: ClipTask,
-    reader: VideoReader,
-    faces: FaceTrack,
-    encoded: encode.Encoded,
-    clock: _Clock,
-) -> ClipResult:
-    timeline = reader.timeline
-    without_face = ~faces.present[timeline.source]
-    return ClipResult(
-        task.clip,
-        "ok",
-        info=reader.info,
-        n_frames=timeline.n_frames,
-        fps=timeline.fps,
-        duration_s=timeline.n_frames / timeline.fps,
-        coverage=faces.coverage,
-        gaps=_ranges(without_face),
-        timings_s=clock.timings_s(),
-        warnings=tuple(_warnings(task, faces, without_face)),
-        notes={
-            "n_source_frames": len(faces.detected),
-            "cuts": len(faces.cuts),
-            "width_px": encoded.width_px,
-            "height_px": encoded.height_px,
-            "sound": encoded.sound,
-        },
-    )
-
-
-def _warnings(
-    task: ClipTask, faces: FaceTrack, without_face: NDArray[np.bool_]
-) -> Iterator[Notice]:
-    if task.heard.quiet:
-        yield Notice("silent_sound")
-    if without_face.any():
-        n_gone, n_frames = int(without_face.sum()), len(without_face)
-        yield Notice("frames_without_face", {"n_gone": n_gone, "n_frames": n_frames})
-    if faces.cuts:
-        yield Notice("cuts", {"n_cuts": len(faces.cuts)})
-
-
-def _ranges(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
-    """[first, last] of every run of True."""
-    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
-    return tuple((int(a), int(b) - 1) for a, b in edges.reshape(-1, 2))
 
 
 @dataclass(slots=True)

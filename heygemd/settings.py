@@ -5,10 +5,11 @@ from __future__ import annotations
 import difflib
 import stat
 import tomllib
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     SettingsConfigDict,
@@ -17,7 +18,7 @@ from pydantic_settings import (
 )
 
 from heygemd.errors import ConfigError, JobOptionsError
-from heygemd.records import FaceChoice, LengthPolicy, RenderOptions
+from heygemd.records import FaceChoice, LengthPolicy, RenderOptions, SilencePolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,6 +40,9 @@ class Folders(_Section):
     work: Path = Field(
         Path("spool/work"), description="the daemon's own; a local disk, not a share"
     )
+    failed: Path | None = Field(
+        None, description="inputs of rejected and failed jobs go here; on the inbox's file system"
+    )
     models: Path = Field(Path("models"), description="where heygemd models add keeps checkpoints")
 
 
@@ -56,6 +60,40 @@ class Intake(_Section):
     )
     marker: bool = Field(
         default=False, description="true: a job starts only when it holds a file named .ready"
+    )
+    incomplete_timeout_s: float = Field(
+        900.0, ge=0.0, description="a folder without its sound for so long gets a .WAITING.txt"
+    )
+    spare_mb: int = Field(
+        512, ge=0, description="jobs wait unless so much stays free in work and outbox"
+    )
+    lease_s: float = Field(
+        0.0,
+        ge=0.0,
+        description="0: one heygemd on this inbox; else, at least 60: another one that shows no "
+        "life for so long loses its jobs",
+    )
+
+    @field_validator("lease_s")
+    @classmethod
+    def _check_lease(cls, lease_s: float) -> float:
+        if 0 < lease_s < 60:
+            raise ValueError("want 0, or at least 60: shares answer late")
+        return lease_s
+
+
+_FATE = r"^(keep|delete|return|\d+(\.\d+)? days?|/.*)$"
+
+
+class Keep(_Section):
+    """What becomes of inputs when a job is over: keep, "30 days", delete, return, or a folder."""
+
+    done: str = Field("keep", pattern=_FATE, description="of a job whose clips are all done")
+    partial: str = Field("keep", pattern=_FATE, description="of one with clips that failed")
+    failed: str = Field("keep", pattern=_FATE, description="of one that made nothing")
+    rejected: str = Field("keep", pattern=_FATE, description="of a folder that was no job")
+    record_days: float = Field(
+        90.0, ge=0.0, description="the daemon's own records stay so long after the inputs went"
     )
 
 
@@ -91,11 +129,22 @@ class Faces(_Section):
         0, ge=0, le=64, description="detector threads; 0 takes one per core, up to 8"
     )
     choice: FaceChoice = Field(
-        "largest", description="whom to follow: largest, left, right, centre"
+        "largest",
+        description="whom to follow: largest, left, right, centre, or who is in reference.jpg",
     )
     min_coverage: float = Field(
         0.3, ge=0.0, le=1.0, description="a clip that shows a face in fewer frames fails"
     )
+
+
+class Restore(_Section):
+    """Sharper faces after the lips have moved; wants pip install 'heygemd[restore]'."""
+
+    path: Path | None = Field(
+        None, description="a checkpoint of GFPGAN, CodeFormer or RestoreFormer; none restores none"
+    )
+    blend: float = Field(0.7, ge=0.0, le=1.0, description="share of the restored face; 0 is none")
+    batch: int = Field(4, ge=1, le=64, description="faces at once; halved when memory is short")
 
 
 class Sync(_Section):
@@ -108,6 +157,11 @@ class Sync(_Section):
     offset_ms: float = Field(
         0.0, ge=-500.0, le=500.0, description="moves the lips against the sound; positive is later"
     )
+    silence: SilencePolicy = Field(
+        "close",
+        description="where nothing is said: lips close, the source's mouth returns, or model's say",
+    )
+    silence_s: float = Field(0.5, gt=0.0, description="pauses shorter than this belong to speech")
 
 
 class Encode(_Section):
@@ -133,6 +187,9 @@ class Media(_Section):
     ffmpeg: Path | None = Field(None, description="another ffmpeg than the built-in one")
     max_pixels: int = Field(8192 * 4608, ge=1, description="pixels in a frame")
     max_duration_s: float = Field(4 * 3600.0, gt=0.0, description="length of a clip or a sound")
+    stall_s: float = Field(
+        120.0, gt=0.0, le=150.0, description="a decoder that gives nothing for so long has hung"
+    )
 
 
 class Log(_Section):
@@ -165,8 +222,10 @@ class Settings(BaseSettings):
 
     folders: Folders = Folders()
     intake: Intake = Intake()
+    keep: Keep = Keep()
     model: Model = Model()
     faces: Faces = Faces()
+    restore: Restore = Restore()
     sync: Sync = Sync()
     encode: Encode = Encode()
     media: Media = Media()
@@ -177,10 +236,15 @@ class Settings(BaseSettings):
 NEED_RESTART = (
     "folders.",
     "intake.watch",
+    "intake.incomplete_timeout_s",
+    "intake.spare_mb",
+    "intake.lease_s",
     "model.",
     "faces.detector",
     "faces.model_path",
     "faces.workers",
+    "restore.path",
+    "restore.batch",
     "service.metrics_file",
 )
 """Keys, by their beginnings, that a reload cannot change."""
@@ -203,6 +267,10 @@ def render_options(settings: Settings) -> RenderOptions:
         face=settings.faces.choice,
         min_coverage=settings.faces.min_coverage,
         sync_offset_ms=settings.sync.offset_ms,
+        # As published means as published; a job may still ask for more.
+        silence="model" if settings.model.compat == "wav2lip" else settings.sync.silence,
+        silence_s=settings.sync.silence_s,
+        restore=settings.restore.blend if settings.restore.path else 0.0,
     )
 
 
@@ -214,16 +282,19 @@ class JobFile(_Section):
     face: FaceChoice | None = None
     min_coverage: float | None = Field(None, ge=0.0, le=1.0)
     sync_offset_ms: float | None = Field(None, ge=-500.0, le=500.0)
+    silence: SilencePolicy | None = None
+    silence_s: float | None = Field(None, gt=0.0)
+    restore: float | None = Field(None, ge=0.0, le=1.0)
 
     def over(self, defaults: RenderOptions) -> RenderOptions:
         """These choices laid over the settings' defaults."""
         chosen = {key: value for key, value in self if key != "priority" and value is not None}
         return RenderOptions(
-            **{name: chosen.get(name, getattr(defaults, name)) for name in _OPTION_NAMES}
+            **{
+                field.name: chosen.get(field.name, getattr(defaults, field.name))
+                for field in fields(RenderOptions)
+            }
         )
-
-
-_OPTION_NAMES = ("length", "face", "min_coverage", "sync_offset_ms")
 
 
 def load(path: Path | None = None, *, overrides: Sequence[str] = (), env: bool = True) -> Settings:
@@ -239,8 +310,10 @@ def load(path: Path | None = None, *, overrides: Sequence[str] = (), env: bool =
     """
     if path is not None and not path.is_file():
         raise ConfigError(f"no settings file at {path}; config.example.toml shows what it may hold")
-    if path is not None and path.stat().st_mode & stat.S_IWOTH:
-        raise ConfigError(f"{path} may be written by everybody; chmod o-w {path}")
+    for place in (path, path.resolve().parent) if path is not None else ():
+        mode = place.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise ConfigError(f"{place} may be written by everybody; chmod o-w {place}")
 
     class _Sourced(Settings):
         @classmethod
@@ -276,30 +349,6 @@ def read_job_file(text: str) -> JobFile:
         raise JobOptionsError(f"job.toml is not TOML: {error}") from error
     except ValidationError as error:
         raise JobOptionsError(f"job.toml: {_explain(error, JobFile)}") from error
-
-
-def example() -> str:
-    """The text of config.example.toml: every key with its default and what it does."""
-    lines = [
-        "# heygemd: every setting with its default. Copy what you change; leave the rest out.",
-        "# The environment beats this file: HEYGEMD_MODEL__DEVICE=cpu is model.device.",
-    ]
-    for name, section in Settings.model_fields.items():
-        kind = section.annotation
-        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
-            raise TypeError(f"{name} is no section")
-        lines += ["", f"[{name}]  # {(kind.__doc__ or '').rstrip('.')}"]
-        for key, field in kind.model_fields.items():
-            lines += [f"# {field.description}", _assignment(key, field.default)]
-    return "\n".join(lines) + "\n"
-
-
-def _assignment(key: str, value: object) -> str:
-    if value is None:
-        return f'# {key} = ""'
-    if isinstance(value, bool):
-        return f"{key} = {str(value).lower()}"
-    return f"{key} = {value}" if isinstance(value, int | float) else f'{key} = "{value}"'
 
 
 def _nested(overrides: Sequence[str]) -> dict[str, Any]:

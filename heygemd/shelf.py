@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
+from heygemd import tables
 from heygemd.errors import ModelError
 from heygemd.lips import modelstore
 from heygemd.settings import Settings
@@ -15,7 +13,7 @@ from heygemd.settings import Settings
 
 def show(settings: Settings) -> int:
     """Print what is in the folder of models, and what is built in."""
-    table = Table("name", "kind", "file", "MB", "sha256", "added", box=None)
+    table = tables.table("name", "kind", "file", "MB", "sha256", "added")
     table.add_row("warp", "warp", "built in", "", "", "")
     for stored in modelstore.stored_models(settings.folders.models):
         table.add_row(
@@ -26,7 +24,7 @@ def show(settings: Settings) -> int:
             stored.sha256[:12],
             stored.date,
         )
-    Console(soft_wrap=True).print(table)
+    tables.console().print(table)
     return 0
 
 

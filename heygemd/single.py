@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -17,14 +16,15 @@ from rich.progress import Progress as Bars
 
 from heygemd import models
 from heygemd.assembly import make_studio
-from heygemd.errors import AudioError, MediaError
+from heygemd.errors import AudioError, JobOptionsError, MediaError
 from heygemd.executor import LocalExecutor
 from heygemd.log import configure
 from heygemd.records import Clip, Job
 from heygemd.render import ClipTask, Progress, hear
 from heygemd.report.documents import clip_log
 from heygemd.settings import Settings, render_options
-from heygemd.spool import names
+from heygemd.spool import commit, names
+from heygemd.spool.fsops import FsOps
 
 
 def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -> int:
@@ -42,15 +42,22 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
     for path in (audio, *videos):
         if not path.is_file():
             raise (AudioError if path == audio else MediaError)(f"no file at {path}")
+    if settings.faces.choice == "reference":
+        raise JobOptionsError(
+            'faces.choice = "reference" wants a job folder with a reference picture; '
+            "choose largest, left, right or centre here"
+        )
     out.mkdir(parents=True, exist_ok=True)
     studio = make_studio(settings)
     n_failed = 0
     with (
-        closing(models.load(settings.model, settings.faces)) as loaded,
+        closing(models.load(settings.model, settings.faces, settings.restore)) as loaded,
         tempfile.TemporaryDirectory(prefix=".heygemd-", dir=out) as scratch,
         _bars() as bars,
     ):
         executor = LocalExecutor(loaded, studio)
+        fs = FsOps()
+        way = commit.probe(fs, Path(scratch), "way")
         job = _job(audio, videos, out, Path(scratch), settings)
         heard = hear(job.audio, job.options, loaded.lips, studio)
         for clip in job.clips:
@@ -59,7 +66,8 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
             (result,) = executor.render([clip], lambda _, task=task: task)  # type: ignore[misc]
             document = clip_log(result, job, heard.info, loaded.facts)
             if result.outcome == "ok":
-                document["output"] = _keep(part, out / f"{clip.stem}.mp4")
+                document["output"] = _described(part, out / f"{clip.stem}.mp4")
+                commit.place(fs, way, part, out / f"{clip.stem}.mp4")
             n_failed += result.outcome == "failed"
             text = json.dumps(document, indent=2, ensure_ascii=False)
             (out / f"{clip.stem}.json").write_text(text + "\n")
@@ -99,9 +107,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _keep(part: Path, final: Path) -> dict[str, object]:
-    os.link(part, final)  # unlike a rename, never over a file that came meanwhile
-    return {"name": final.name, "size_bytes": final.stat().st_size, "sha256": _sha256(final)}
+def _described(part: Path, final: Path) -> dict[str, object]:
+    return {"name": final.name, "size_bytes": part.stat().st_size, "sha256": _sha256(part)}
 
 
 def _sentence(document: Mapping[str, Any], out: Path) -> str:

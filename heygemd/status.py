@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ _SILENT_S = 90.0  # a daemon that works or waits writes more often
 _REFRESH_S = 1.0
 _BAR_WIDTH = 24
 _RUN = Path("/run")
+_PROGRESS_BYTES = 8 << 20  # a job of 30 000 clips
 
 
 def run(settings: Settings, *, as_json: bool = False, watch: bool = False) -> int:
@@ -61,8 +63,49 @@ def state(
         "schema_version": 1,
         "daemon": _daemon(folders.work, now_s, run_dir),
         "inbox": {"path": str(folders.inbox), "folders": _dropped(folders.inbox)},
-        "jobs": [{**asdict(job), "name": printable(job.name)} for job in jobs],
+        "jobs": [
+            {
+                **asdict(job),
+                "name": printable(job.name),
+                "progress": _progress(folders.outbox / job.out_name, now_s)
+                if job.state == "open"
+                else None,
+            }
+            for job in jobs
+        ],
     }
+
+
+def _progress(folder: Path, now_s: float) -> dict[str, Any] | None:
+    """What a job's progress.json in the outbox says; None where there is none to be read.
+
+    Everybody who may write to the outbox could have written it: it must be short and in order.
+    """
+    try:
+        fd = os.open(folder / "progress.json", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(fd, "rb") as file:
+            told = json.loads(file.read(_PROGRESS_BYTES))
+        updated = datetime.fromisoformat(told["updated"])
+        at_work = [clip for clip in told["clips"] if clip["state"] == "running"]
+        return {
+            "share": min(1.0, max(0.0, float(told["share"]))),
+            "eta_s": None if told["eta_s"] is None else float(told["eta_s"]),
+            "age_s": round(max(0.0, now_s - updated.timestamp()), 1),
+            "in_hand": None
+            if not at_work
+            else {
+                "job": printable(str(told["job"]["name"])),
+                "clip": printable(str(at_work[0]["name"])),
+                "number": told["clips"].index(at_work[0]) + 1,
+                "n_clips": len(told["clips"]),
+                "stage": printable(str(at_work[0]["stage"])),
+                "n_done": int(at_work[0]["n_done"]),
+                "n_frames": int(at_work[0]["n_frames"]),
+                "frames_per_s": float(told["frames_per_s"] or 0.0),
+            },
+        }
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def _daemon(work: Path, now_s: float, run_dir: Path) -> dict[str, Any] | None:
@@ -105,11 +148,18 @@ def view(told: dict[str, Any]) -> RenderableType:
     """The same for a terminal."""
     daemon = told["daemon"]
     parts: list[RenderableType] = [_headline(daemon)]
-    hand = (daemon or {}).get("in_hand")
-    if hand and daemon["is_running"]:
-        parts.append(_in_hand(hand))
+    parts += [_in_hand(hand) for hand in _hands(told)]
     parts += [*_inbox(told["inbox"], daemon), *_jobs(told["jobs"])]
     return Group(*parts)
+
+
+def _hands(told: dict[str, Any]) -> list[dict[str, Any]]:
+    """The clips that are worked on now: the daemon's, else what the outbox says of itself."""
+    if told["daemon"] is not None:
+        hand = told["daemon"].get("in_hand")
+        return [hand] if hand and told["daemon"]["is_running"] else []
+    fresh = [job["progress"] for job in told["jobs"] if job["progress"]]
+    return [each["in_hand"] for each in fresh if each["in_hand"] and each["age_s"] <= _SILENT_S]
 
 
 def _headline(daemon: dict[str, Any] | None) -> Text:
@@ -155,7 +205,8 @@ def _jobs(jobs: list[dict[str, Any]]) -> Iterator[RenderableType]:
     if not still and not ended:
         yield Text("no jobs yet")
         return
-    table = Table("job", "state", "clips", "", "failed", "id", box=None, pad_edge=False)
+    headings = ("job", "state", "clips", "", "left", "failed", "id")
+    table = Table(*headings, box=None, pad_edge=False)
     for job in [*still, *reversed(ended)]:
         table.add_row(*_row(job))
     yield table
@@ -164,11 +215,17 @@ def _jobs(jobs: list[dict[str, Any]]) -> Iterator[RenderableType]:
 def _row(job: dict[str, Any]) -> tuple[RenderableType, ...]:
     n_ended = job["n_done"] + job["n_failed"]
     bar: RenderableType = ""
+    left = ""
     if job["state"] == "open":
-        bar = ProgressBar(total=job["n_clips"], completed=n_ended, width=_BAR_WIDTH)
+        # Whole clips are the spool's own word; what is said of the clip in hand adds to them.
+        least = n_ended / max(1, job["n_clips"])
+        told = job["progress"] or {"share": 0.0, "eta_s": None, "age_s": 0.0}
+        bar = ProgressBar(total=1.0, completed=max(least, told["share"]), width=_BAR_WIDTH)
+        if told["eta_s"] is not None and told["age_s"] <= _SILENT_S:
+            left = str(timedelta(seconds=round(told["eta_s"])))
     failed = Text(str(job["n_failed"]), style="red") if job["n_failed"] else Text("")
     clips = f"{n_ended}/{job['n_clips']}" if job["n_clips"] else ""
-    return escape(job["name"]), job["state"], clips, bar, failed, job["job_id"]
+    return escape(job["name"]), job["state"], clips, bar, left, failed, job["job_id"]
 
 
 def find(jobs: list[JobState], wanted: str) -> JobState | None:

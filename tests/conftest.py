@@ -2,9 +2,27 @@
 
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
+
+TALLY = pytest.StashKey()
+
+
+@pytest.fixture(scope="session")
+def tally(request):
+    """Counts of what was tried; the run prints them at its end."""
+    return request.config.stash.setdefault(TALLY, Counter())
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    passed = terminalreporter.stats.get("passed", ())
+    n_caught = sum("the_harness_catches" in report.nodeid for report in passed)
+    if n_caught:
+        config.stash.setdefault(TALLY, Counter())["broken orders caught"] = n_caught
+    for what, n in sorted(config.stash.get(TALLY, {}).items()):
+        terminalreporter.write_line(f"{what}: {n}")
 
 
 @pytest.fixture

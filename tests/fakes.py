@@ -47,6 +47,7 @@ class FakeQueue:
         self.forgiven = []
         self.cancels = set()
         self.attempts = []
+        self.beats_s = []
         self.window = FakeWindow()
 
     def ready(self, now_s):
@@ -57,6 +58,9 @@ class FakeQueue:
 
     def lost(self):
         return ()
+
+    def beat(self, now_s):
+        self.beats_s.append(now_s)
 
     def cancel(self, job_id):
         self.cancels.add(job_id)

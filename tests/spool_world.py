@@ -1,5 +1,6 @@
 """What the spool's tests share: a small world of folders, a renderer with a nonce, a whole run."""
 
+import errno
 import itertools
 import os
 import secrets
@@ -24,6 +25,16 @@ class FastFs(FsOps):
 
     def fsync_dir(self, path):
         path.lstat()
+
+
+class NoLinks(FastFs):
+    """A share that knows neither hard links nor RENAME_NOREPLACE."""
+
+    def link(self, source, target):
+        raise OSError(errno.EPERM, "no links here", str(source), None, str(target))
+
+    def rename_new(self, source, target):
+        raise OSError(errno.EINVAL, "no such flag", str(source), None, str(target))
 
 
 def make_roots(root):

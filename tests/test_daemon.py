@@ -366,3 +366,78 @@ def test_the_model_is_loaded_once_for_fifty_clips_of_three_jobs_and_a_reload():
     daemon.drain()
     assert value(daemon, "clips_total", outcome="ok") == 50
     assert value(daemon, "model_loads_total") == 1
+
+
+def test_the_spool_is_swept_at_the_start_hourly_and_when_a_job_has_ended():
+    queue = FakeQueue()
+    daemon, swept = make_daemon(queue), []
+    daemon.sweep = lambda: swept.append(daemon.clock())
+    daemon.turn()
+    assert len(swept) == 1
+    daemon.turn()
+    assert len(swept) == 1
+    queue.inbox["lesson"] = make_job(n_clips=1)
+    daemon.drain()
+    assert len(swept) == 2
+    daemon.clock.now_s += 3601.0
+    daemon.turn()
+    assert len(swept) == 3
+
+
+def test_a_sweep_that_cannot_be_done_holds_nobody_up():
+    def gone():
+        raise TransientError("no such folder", code="gone")
+
+    queue = FakeQueue(make_job(n_clips=1))
+    daemon = make_daemon(queue)
+    daemon.sweep = gone
+    daemon.drain()
+    assert queue.closed["lesson"]["outcome"] == "ok"
+
+
+def test_nothing_is_swept_while_a_share_is_away():
+    queue = FakeQueue()
+    queue.lost = lambda: ("inbox",)
+    daemon, swept = make_daemon(queue), []
+    daemon.sweep = lambda: swept.append(1)
+    daemon.turn()
+    assert swept == []
+
+
+def test_signs_of_life_go_on_while_a_clip_renders():
+    queue = FakeQueue(make_job(n_clips=1))
+    daemon, _, _ = rendering(queue, step_s=20.0)
+    daemon.drain()
+    assert {120.0, 140.0, 160.0} <= set(queue.beats_s)
+
+
+def test_a_sign_of_life_that_fails_does_not_end_the_clip():
+    queue = FakeQueue(make_job(n_clips=1))
+    daemon, _, _ = rendering(queue)
+
+    def beat(now_s):
+        raise TransientError("the share is away", code="share_gone")
+
+    queue.beat = beat
+    daemon.drain()
+    assert queue.closed["lesson"]["outcome"] == "ok"
+
+
+def test_a_full_disk_pauses_the_intake_at_the_first_folder_and_fails_nobody(events):
+    queue = FakeQueue(make_job("a", 1), make_job("b", 1))
+    daemon, _ = make_watched(queue)
+    claim, asked = queue.claim, []
+
+    def full(name):
+        asked.append(name)
+        raise TransientError("3 MB free, want 9 MB", code="disk_full")
+
+    queue.claim = full
+    daemon.turn()
+    assert asked == ["a"]
+    assert [line["event"] for line in events()] == ["intake.paused"]
+
+    queue.claim = claim
+    daemon.drain()
+    assert sorted(queue.closed) == ["a", "b"]
+    assert daemon.n_failed == 0

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heygemd.faces.paste import lay
+from heygemd.faces.paste import fade, lay
 from heygemd.records import Patch
 
 
@@ -112,3 +112,19 @@ def test_each_patch_goes_into_its_own_frame():
 def test_a_patch_per_frame_is_wanted():
     with pytest.raises(ValueError, match="2 patches for 1 frames"):
         lay(frame_of(1), [None, None])
+
+
+def test_a_patch_of_no_share_is_none_and_one_of_full_share_is_the_same():
+    patch = Patch(0, 0, noise(1, 4, 4, 3), np.ones((4, 4), np.float32))
+    gone, whole, missing = fade([patch, patch, None], np.array([0.0, 1.0, 0.5], np.float32))
+    assert gone is None
+    assert whole is patch
+    assert missing is None
+
+
+def test_half_a_share_lies_half_way_between_frame_and_patch():
+    patch = Patch(2, 3, np.full((4, 4, 3), 200, np.uint8), np.ones((4, 4), np.float32))
+    frames = frame_of(100)
+    (laid,) = lay(frames, fade([patch], np.array([0.5], np.float32)))
+    assert (laid[3:7, 2:6] == 150).all()
+    assert (laid[:3] == 100).all()

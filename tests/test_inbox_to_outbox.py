@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
-import time
+from pathlib import Path
 
 import made_media
 import pytest
@@ -51,16 +50,28 @@ def configure(place, model="passthrough"):
 
 
 def drop(place, media, job, *names):
-    folder = place / "inbox" / job
+    """A job folder that is whole from the first moment."""
+    folder = place / job
     folder.mkdir()
     for name in names:
         source, _, target = name.partition(" as ")
         (folder / (target or source)).write_bytes((media / source).read_bytes())
+    folder.rename(place / "inbox" / job)
 
 
 def once(place, model="passthrough"):
     command = [sys.executable, "-m", "heygemd", "once", "--config", str(configure(place, model))]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def run_until(place, signal_name, clip, n_children):
+    """The daemon, signalled as the Nth child of a clip starts: see signal_at.py."""
+    script = [sys.executable, str(Path(__file__).with_name("signal_at.py"))]
+    moment = [signal_name, clip, str(n_children)]
+    command = [*script, *moment, "run", "--config", str(configure(place))]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=120, start_new_session=True
+    )
 
 
 def outbox(place):
@@ -151,17 +162,10 @@ def test_killed_in_the_middle_and_started_again_gives_the_same_files(place, medi
         drop(where, media, "lesson", *names)
     assert once(undisturbed).returncode == 0
 
-    command = [sys.executable, "-m", "heygemd", "run", "--config", str(configure(place))]
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, start_new_session=True
-    ) as daemon:
-        for line in daemon.stderr:
-            event = json.loads(line)
-            if event["event"] == "clip.attempted" and event["clip"] == "ben.mp4":
-                break
-        time.sleep(0.3)  # into the clip
-        os.killpg(daemon.pid, signal.SIGKILL)
-    assert "lesson/job.json" not in outbox(place)
+    killed = run_until(place, "KILL", "ben.mp4", n_children=3)  # probe, faces, render
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert "lesson/anna.mp4" in outbox(place)
+    assert "lesson/ben.mp4" not in outbox(place)
 
     assert once(place).returncode == 0
     after, before = outbox(place), outbox(undisturbed)
@@ -174,14 +178,20 @@ def test_killed_in_the_middle_and_started_again_gives_the_same_files(place, medi
 @pytest.mark.timeout(120)
 def test_a_term_finishes_the_clip_in_hand_and_leaves_the_rest_for_later(place, media):
     drop(place, media, "lesson", "voice.wav", "anna.mp4", "anna.mp4 as ben.mp4")
-    command = [sys.executable, "-m", "heygemd", "run", "--config", str(configure(place))]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as daemon:
-        for line in daemon.stderr:
-            if json.loads(line)["event"] == "clip.attempted":
-                daemon.terminate()
-                break
-        daemon.stderr.read()
-        assert daemon.wait() == 0
+    ended = run_until(place, "TERM", "anna.mp4", n_children=0)
+    assert ended.returncode == 0, ended.stderr
     assert [name for name in outbox(place) if name.endswith(".mp4")] == ["lesson/anna.mp4"]
     assert once(place).returncode == 0
     assert read(outbox(place)["lesson/job.json"])["outcome"] == "ok"
+
+
+@pytest.mark.timeout(120)
+def test_a_second_term_gives_the_clip_in_hand_up_and_does_it_again_later(place, media):
+    drop(place, media, "lesson", "voice.wav", "anna.mp4")
+    ended = run_until(place, "TERM2", "anna.mp4", n_children=2)  # probe, faces
+    assert ended.returncode == 0, ended.stderr
+    assert not [name for name in outbox(place) if name.endswith((".mp4", "job.json"))]
+    assert json.loads(ended.stderr.splitlines()[-1])["urgency"] == 2
+    assert once(place).returncode == 0
+    assert read(outbox(place)["lesson/job.json"])["outcome"] == "ok"
+    assert not list((place / "work").rglob("att/*.2"))  # giving up on request is no attempt

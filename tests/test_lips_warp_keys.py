@@ -58,6 +58,14 @@ def test_the_dark_between_open_lips_is_seen_and_closed_lips_show_none():
     assert keys.dark_gap(opened.pixels, opened.points, opened.iod_px) > 0.08
 
 
+def test_a_gap_where_the_picture_shows_lips_is_told_from_a_real_one():
+    _, (opened,) = cut([0.2], [0])
+    _, (closed,) = cut([0.0], [0])
+
+    assert keys.flesh(opened.pixels, opened.points) < 0.1
+    assert keys.flesh(closed.pixels, opened.points) > 0.5
+
+
 def test_a_blurred_key_is_told_from_sharp_ones():
     _, found = cut([0.1] * 4, [0, 1, 2, 3])
     smeared = keys.replace(found[0], texture=found[0].texture - 1.0)

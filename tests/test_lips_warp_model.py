@@ -158,11 +158,20 @@ def test_a_face_that_turns_away_passes_through(warp):
     assert all(patch is not None for patch in patches[: len(TALK)])
 
 
-def test_keys_come_from_frames_that_are_used_and_seen(warp):
+def test_mouths_that_the_sound_is_too_short_to_show_are_lent_too(warp):
     clip, track = talker(TALK * 2)
     clip = replace(clip, timeline=replace(clip.timeline, source=np.arange(8)))
 
     plan = warp.study(clip, track, voice_of(SPEECH))
+
+    assert max(key.frame for key in plan.keys) > 8
+
+
+def test_no_mouth_is_lent_by_a_shot_that_is_not_shown(warp):
+    clip, track = talker(TALK * 2)
+    clip = replace(clip, timeline=replace(clip.timeline, source=np.arange(8)))
+
+    plan = warp.study(clip, replace(track, cuts=(8,)), voice_of(SPEECH))
 
     assert max(key.frame for key in plan.keys) < 8
 

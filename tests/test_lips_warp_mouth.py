@@ -75,11 +75,20 @@ def test_the_contact_line_lies_where_the_lips_meet_and_nowhere_else(iod_px):
     closed = opening(0.0, iod_px)
 
     line = mouth.contact_line(closed.points, SHAPE, iod_px)
-    rows = np.nonzero(line > 0.5)[0]
+    rows = np.nonzero(line > 0.5 * line.max())[0]
 
-    assert line.max() <= 1.0
+    assert 0.2 < line.max() <= 1.0
     assert abs(np.median(rows) - closed.points[13, 1]) <= max(2.0, 0.05 * iod_px)
     assert line[: int(closed.points[0, 1]) - 3].max() < 0.05
+
+
+def test_the_contact_line_is_fainter_where_a_pixel_is_much_of_the_face():
+    small, large = (
+        mouth.contact_line(opening(0.0, iod_px).points, SHAPE, iod_px).max()
+        for iod_px in (25.0, 90.0)
+    )
+
+    assert small < 0.5 * large
 
 
 def test_the_dark_that_was_seen_colours_the_dark_that_is_painted():
@@ -91,3 +100,16 @@ def test_the_dark_that_was_seen_colours_the_dark_that_is_painted():
     )
 
     assert (np.median(inside[:, 2]) / np.median(inside[:, 0])) > 3.0
+
+
+def test_lips_that_show_where_the_inside_should_be_do_not_colour_the_dark():
+    hole = opening(0.25)
+
+    from_flesh = gap_pixels(
+        mouth.paint_inside(hole, SHAPE, mouth.Palette(LIP, SKIN, 0.9 * LIP), teeth=False), hole
+    )
+    from_nothing = gap_pixels(
+        mouth.paint_inside(hole, SHAPE, mouth.Palette(LIP, SKIN, 0 * LIP), teeth=False), hole
+    )
+
+    np.testing.assert_array_equal(from_flesh, from_nothing)

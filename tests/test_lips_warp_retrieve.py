@@ -19,11 +19,13 @@ def mouths(apertures, coefs=None):
     )
 
 
-def looks(n, *, blur=None, leak=None, inside=None):
+def looks(n, *, blur=None, leak=None, inside=None, flesh=None, rush=None):
     return retrieve.Looks(
         np.zeros(n, np.float32) if blur is None else np.asarray(blur, np.float32),
         np.zeros(n, np.float32) if leak is None else np.asarray(leak, np.float32),
         np.zeros((n, 2), np.float32) if inside is None else np.asarray(inside, np.float32),
+        np.zeros(n, np.float32) if flesh is None else np.asarray(flesh, np.float32),
+        np.zeros(n, np.float32) if rush is None else np.asarray(rush, np.float32),
     )
 
 
@@ -48,6 +50,22 @@ def test_an_open_mouth_is_not_made_of_a_closed_one():
     costs = retrieve.fit_costs(mouths([0.2]), mouths([0.02, 0.15]), looks(2))
 
     assert costs[0, 1] + 0.9 * retrieve.STRETCH_COST < costs[0, 0]
+
+
+def test_a_gap_that_looks_like_lips_is_not_borrowed_for_an_open_mouth():
+    chosen = retrieve.choose(
+        mouths([0.15] * 3), mouths([0.15, 0.12]), looks(2, flesh=[0.7, 0.1]), np.array([0, 9])
+    )
+
+    assert (chosen == 1).all()
+
+
+def test_of_two_mouths_the_one_that_does_not_snap_shut_is_borrowed():
+    chosen = retrieve.choose(
+        mouths([0.15] * 3), mouths([0.15, 0.14]), looks(2, rush=[0.1, 0.01]), np.array([0, 9])
+    )
+
+    assert (chosen == 1).all()
 
 
 def test_closed_lips_are_borrowed_where_no_dark_shows_between_them():

@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import logging
+import unicodedata
 import warnings
 from pathlib import Path
 from typing import get_args
@@ -84,6 +85,60 @@ def test_a_traceback_stays_in_its_line():
 
     (line,) = lines_of(write)
     assert "KeyError" in json.loads(line)["exception"]
+
+
+# The names of faults.md's case 34, and what a file system or an archive may bring besides.
+NAMES = [
+    "-rf.mp4", "two\nlines.mp4", "%03d.mp4", "data:x.mp4", "pipe:0.mp4", "n" * 251 + ".mp4",
+    "\u05e9\u05dc\u05d5\u05dd\u202e4pm.mp4", "\U0001f600.mp4",
+    "e\u0301.mp4", "\u00e9.mp4", "\x1b[2J.mp4", "\u2028.mp4", "\x85.mp4",
+    b"\xff\xfe.mp4".decode("utf-8", "surrogateescape"), "\udcff" * 255,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_any_name_is_one_short_line_of_printable_json(name):
+    def write():
+        with bound_contextvars(job=name, clip=name):
+            log.warning("clip.failed", message=f"{name}: no face", output=name)
+
+    (line,) = lines_of(write)
+    assert len(line.encode()) < 16 << 10
+    assert json.loads(line)["clip"]
+    assert not any(unicodedata.category(letter) in {"Cc", "Zl", "Zp"} for letter in line)
+
+
+def test_a_dump_of_ten_thousand_folders_is_shortened_and_keeps_what_matters():
+    state = {
+        "status": "idle",
+        "folders_waiting": {f"{n:05} " + "x" * 240: "still changing" for n in range(10_000)},
+        "lost": [],
+    }
+    (line,) = lines_of(lambda: log.info("daemon.dumped", state=state, stack=["deep " * 99] * 500))
+    assert len(line.encode()) < 16 << 10
+    dumped = json.loads(line)
+    assert (dumped["event"], dumped["state"]["status"]) == ("daemon.dumped", "idle")
+    assert dumped["stack"][-1].endswith("more")
+
+
+def test_a_long_traceback_keeps_its_beginning_and_its_end():
+    def write():
+        try:
+            raise ValueError("begin " + "x" * 100_000 + " end")
+        except ValueError:
+            log.error("daemon.failed", code="bug", exc_info=True)
+
+    (line,) = lines_of(write)
+    told = json.loads(line)["exception"]
+    assert told.startswith("Traceback")
+    assert told.endswith(" end")
+    assert len(line) < 16 << 10
+
+
+def test_a_line_that_fits_is_left_as_it_is():
+    text = "x" * 15_000
+    (line,) = lines_of(lambda: log.info("daemon.dumped", state=text))
+    assert json.loads(line)["state"] == text
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.name)

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from heygemd.errors import ConfigError, JobOptionsError
+from heygemd.example import example
 from heygemd.records import RenderOptions
-from heygemd.settings import Settings, example, load, read_job_file, render_options
+from heygemd.settings import Settings, load, read_job_file, render_options
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
 
@@ -24,7 +25,7 @@ def toml(tmp_path):
 
 
 def test_the_example_file_is_what_the_defaults_say():
-    regenerate = "python -c \"from heygemd.settings import example; print(example(), end='')\""
+    regenerate = "python -c \"from heygemd.example import example; print(example(), end='')\""
     assert EXAMPLE.read_text() == example(), f"write it anew: {regenerate} > config.example.toml"
 
 
@@ -86,6 +87,20 @@ def test_a_wrong_file_is_refused_and_named(toml, text, said):
     assert str(path) in str(caught.value)
 
 
+@pytest.mark.parametrize("loose", ["config.toml", "."])
+def test_a_file_that_everybody_could_replace_is_refused(toml, loose):
+    path = toml("")
+    (path.parent / loose).chmod(0o777)
+    with pytest.raises(ConfigError, match="chmod o-w"):
+        load(path)
+
+
+def test_a_file_in_a_folder_whose_bit_keeps_others_files_safe_is_taken(toml):
+    path = toml('[model]\nname = "passthrough"\n')
+    path.parent.chmod(0o1777)
+    assert load(path, env=False).model.name == "passthrough"
+
+
 def test_a_missing_file_is_named():
     with pytest.raises(ConfigError, match="no settings file at /nowhere"):
         load(Path("/nowhere/config.toml"))
@@ -108,6 +123,30 @@ def test_a_job_file_is_laid_over_the_defaults():
     assert job.over(RenderOptions(face="left")) == RenderOptions(length="loop", face="left")
 
 
+def test_every_option_of_a_job_has_a_setting_that_gives_its_default():
+    changed = [
+        "sync.length=loop",
+        "faces.choice=left",
+        "faces.min_coverage=0.7",
+        "sync.offset_ms=-80",
+        "sync.silence=source",
+        "sync.silence_s=2",
+        "restore.path=gfpgan.pth",
+        "restore.blend=0.3",
+    ]
+    options = render_options(load(env=False, overrides=changed))
+    assert options == RenderOptions("loop", "left", 0.7, -80.0, "source", 2.0, 0.3)
+
+
+def test_without_a_checkpoint_nothing_is_restored():
+    assert render_options(load(env=False, overrides=["restore.blend=0.3"])).restore == 0
+
+
+def test_as_published_means_that_the_model_decides_about_silence():
+    settings = load(env=False, overrides=["model.compat=wav2lip"])
+    assert render_options(settings).silence == "model"
+
+
 def test_an_empty_job_file_changes_nothing():
     defaults = render_options(Settings())
     assert read_job_file("").over(defaults) == defaults
@@ -128,8 +167,11 @@ def test_a_wrong_job_file_is_refused_and_named(text, said):
 
 
 def test_every_key_of_a_job_file_reaches_the_options():
-    text = 'length = "trim"\nface = "right"\nmin_coverage = 0.5\nsync_offset_ms = 40\n'
+    text = (
+        'length = "trim"\nface = "right"\nmin_coverage = 0.5\nsync_offset_ms = 40\n'
+        'silence = "source"\nsilence_s = 1.5\nrestore = 0.4\n'
+    )
     keys = set(tomllib.loads(text))
     options = read_job_file(text).over(RenderOptions())
     assert keys == set(RenderOptions.__slots__)
-    assert options == RenderOptions("trim", "right", 0.5, 40.0)
+    assert options == RenderOptions("trim", "right", 0.5, 40.0, "source", 1.5, 0.4)

@@ -13,6 +13,7 @@ from heygemd.records import Clip, Job, RenderOptions
 from heygemd.spool import fsck, ids
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.queue import Retention
+from heygemd.spool.retention import fate_of
 from heygemd.spool.turns import by_turns
 
 
@@ -100,7 +101,7 @@ def test_an_open_job_cannot_be_retried(folders):
 
 def test_a_job_whose_inputs_are_gone_cannot_be_retried(half_failed):
     spool, job = half_failed
-    spool.sweep(Retention(inputs="delete"), time.time())
+    spool.sweep(Retention(done=fate_of("delete"), partial=fate_of("delete")), time.time())
 
     with pytest.raises(JobError, match="no longer kept"):
         spool.retry(job.id)

@@ -1,7 +1,8 @@
 """Kill the spool before every call that changes the disk; what comes back must be whole.
 
-The whole of it runs with HEYGEMD_CRASH_TEST=full; otherwise every stride-th point, with another
-offset in each test, so that a run of `make test` covers every kind of call.
+Every call is killed in every run. `make crash-test` (HEYGEMD_CRASH_TEST=full) also kills again at
+every call of every recovery and rebuilds every state that a power cut may leave; `make test` takes
+a sample of those, with another offset in each part.
 """
 
 import os
@@ -10,13 +11,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from spool_faults import Killed, KillNth
 from spool_model import visible, wrongs_at_any_time, wrongs_when_finished
 from spool_power import Recorder, lay_out, states
-from spool_world import drain, drop, make_roots, make_spool, tree
+from spool_world import NoLinks, drain, drop, make_roots, make_spool, tree
 
 from heygemd.errors import HeygemdError
 from heygemd.spool import claim, outdir, publish
@@ -36,9 +38,13 @@ def run(folders, fs=None, max_attempts=2):
     spool.close()
 
 
-def killed_run(folders, n, max_attempts=2):
+class KillNthWithoutLinks(KillNth, NoLinks):
+    """The same on a share that reserves names."""
+
+
+def killed_run(folders, n, max_attempts=2, door=KillNth):
     """A life that ends before change ``n``; the door, to see where."""
-    fs = KillNth(n)
+    fs = door(n)
     try:
         run(folders, fs, max_attempts)
     except Killed:
@@ -64,16 +70,16 @@ def n_changes(world):
     return killed_run(world(), 0).n_changes
 
 
-def crash(folders, kills, max_attempts):
+def crash(folders, kills, max_attempts, door=KillNth):
     """Die at each of ``kills``, then run to the end; what was wrong on the way."""
     wrongs, seen = [], {}
     for n in kills:
-        fs = killed_run(folders, n, max_attempts)
+        fs = killed_run(folders, n, max_attempts, door)
         where = f"killed before change {n}, {fs.died_at}: "
         wrongs += [where + wrong for wrong in wrongs_at_any_time(folders, DROPPED, max_attempts)]
         wrongs += [where + f"{name} changed" for name in seen.items() - visible(folders).items()]
         seen = visible(folders)
-    run(folders, max_attempts=max_attempts)
+    run(folders, door(), max_attempts)
     where = f"killed before {kills}, {fs.died_at}: "
     wrongs += [
         where + wrong for wrong in wrongs_when_finished(folders, DROPPED, FINISHED, max_attempts)
@@ -93,21 +99,43 @@ def test_an_undisturbed_run_is_whole_and_a_second_one_changes_nothing(world):
     assert tree(folders.inbox.parent) == before
 
 
-@pytest.mark.timeout(7200 if FULL else 600)
+PARTS = 16 if FULL else 4
+
+
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("part", range(8))
-def test_a_kill_before_any_change_loses_nothing_and_repeats_nothing(world, part):
-    stride = 8 if FULL else 24
-    for n in range(1 + part, n_changes(world) + 1, stride):
+def test_a_kill_before_any_change_loses_nothing_and_repeats_nothing(world, tally, part):
+    for n in range(1 + part, n_changes(world) + 1, 8):
         assert crash(world(), [n], max_attempts=2) == []
+        tally["kill points"] += 1
 
 
-@pytest.mark.timeout(7200 if FULL else 600)
-@pytest.mark.parametrize("part", range(4))
-def test_a_second_kill_in_recovery_changes_nothing_of_that(world, part):
-    first_stride, second_stride = (12, 3) if FULL else (92, 23)
-    for first in range(1 + part * 3, n_changes(world) + 1, first_stride):
-        for second in range(1 + part, n_changes(world) + 1, second_stride):
+@pytest.mark.timeout(600)
+def test_a_kill_while_a_name_is_reserved_loses_nothing_and_repeats_nothing(world, tally):
+    changes = killed_run(world(), 0, door=KillNthWithoutLinks).changes
+    about = {n for n, change in enumerate(changes, start=1) if ".lock" in change}
+    assert len(about) > 10
+    for n in sorted(about | {n + 1 for n in about}):
+        assert crash(world(), [n], max_attempts=2, door=KillNthWithoutLinks) == []
+        tally["kill points without links"] += 1
+
+
+def kills_in_second_life(world, first):
+    """How many changes the life after a kill before change ``first`` makes."""
+    folders = world()
+    killed_run(folders, first)
+    return killed_run(folders, 0, max_attempts=3).n_changes
+
+
+@pytest.mark.timeout(14_400 if FULL else 600)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_second_kill_in_recovery_changes_nothing_of_that(world, tally, part):
+    first_stride, second_stride = (PARTS, 1) if FULL else (92, 23)
+    for first in range(1 + part, n_changes(world) + 1, first_stride):
+        last = kills_in_second_life(world, first)
+        for second in range(1 + part % second_stride, last + 1, second_stride):
             assert crash(world(), [first, second], max_attempts=3) == []
+            tally["double kills"] += 1
 
 
 @pytest.mark.timeout(7200 if FULL else 600)
@@ -132,9 +160,11 @@ def recorded_run(folders, **choices):
     return recorder
 
 
-def power_wrongs(recorder, root, stride, offset=0):
+def power_wrongs(recorder, root, stride, offset=0, tried=None):
     """Yield what was wrong after any power cut, and after the next run."""
     for what, state in states(recorder, stride, offset):
+        if tried is not None:
+            tried["power-cut states"] += 1
         shutil.rmtree(root, ignore_errors=True)
         root.mkdir()
         lay_out(state, root)
@@ -148,12 +178,14 @@ def power_wrongs(recorder, root, stride, offset=0):
         yield from (f"{what}: {wrong}" for wrong in found)
 
 
-@pytest.mark.timeout(7200 if FULL else 900)
-@pytest.mark.parametrize("part", range(4))
-def test_a_power_cut_anywhere_loses_nothing_and_repeats_nothing(world, memory_path, part):
-    recorder = recorded_run(world())
+@pytest.mark.timeout(14_400 if FULL else 900)
+@pytest.mark.parametrize("part", range(PARTS))
+def test_a_power_cut_anywhere_loses_nothing_and_repeats_nothing(world, memory_path, tally, part):
+    recorder, tried = recorded_run(world()), Counter()
+    stride = PARTS if FULL else 24
 
-    assert list(power_wrongs(recorder, memory_path / "cut", 4 if FULL else 24, part)) == []
+    assert list(power_wrongs(recorder, memory_path / "cut", stride, part, tried)) == []
+    tally.update(tried)
 
 
 # -- tests of the tests: each broken spool must be caught ------------------------------------------
@@ -199,7 +231,7 @@ def test_the_harness_catches_done_before_publish(world, monkeypatch):
 
 
 def test_the_harness_catches_writing_in_place(world, monkeypatch):
-    def in_place(fs, _way, part, final):
+    def in_place(fs, _way, part, final, **_):
         publish.files.write_new(fs, final, [part.read_bytes()])
 
     monkeypatch.setattr(publish.commit, "place", in_place)

@@ -232,6 +232,57 @@ def test_a_scan_asks_the_disk_a_fixed_number_of_times_per_folder(memory_path):
     assert counts[2] - counts[1] == 200 * per_folder
 
 
+@pytest.mark.parametrize("is_local", [False, True])
+def test_a_look_makes_nothing_new_of_what_has_not_changed(folders, is_local):
+    drop(folders)
+    spool = opened(folders, settle_s=SETTLE_S, is_local=is_local)
+    spool.ready(0.0)
+    before = spool._scan.looks["talk"]
+
+    spool.ready(1.0)
+
+    assert spool._scan.looks["talk"] == before
+    assert (spool._scan.looks["talk"] is before) == is_local
+
+
+@pytest.mark.parametrize("is_local", [False, True])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda folder: (folder / "a.mp4").write_bytes(b"more of it"),
+        lambda folder: (folder / "new.mp4").write_bytes(b"new"),
+        lambda folder: (folder / "a.mp4").unlink(),
+        lambda folder: (folder / "a.mp4").rename(folder / "z.mp4"),
+        lambda folder: os.utime(folder / "a.mp4", (0, 0)),
+        lambda folder: os.truncate(folder / "a.mp4", 1000),
+        lambda folder: (folder / "a.mp4").rename(folder / "b.mp4"),
+        lambda folder: (folder / "notes.txt").write_text("changed"),
+        lambda folder: (folder / "job.toml").write_text("priority = 1"),
+    ],
+)
+def test_every_change_starts_the_wait_again_however_short_the_look(folders, change, is_local):
+    folder = drop(folders)
+    (folder / "notes.txt").write_text("as they were")
+    spool = opened(folders, settle_s=SETTLE_S, is_local=is_local)
+    assert [spool.ready(now_s) for now_s in (0.0, 4.0)] == [[], []]
+    change(folder)
+    assert [spool.ready(now_s) for now_s in (9.0, 12.0, 18.0, 20.0)] == [[], [], [], ["talk"]]
+
+
+def test_a_short_look_asks_the_disk_half_as_often(folders):
+    fs = CountingFs()
+    for n in range(10):
+        drop(folders, f"job{n}", clips=("a.mp4",))
+    spool = opened(folders, fs, settle_s=SETTLE_S, is_local=True)
+    counts = []
+    for now_s in (0.0, 1.0, 2.0):
+        fs.n_calls = 0
+        spool.ready(now_s)
+        counts.append(fs.n_calls)
+    assert counts[1] == counts[2]
+    assert counts[1] <= 10 * 6 + 10
+
+
 def test_many_files_without_a_single_event_are_all_found(folders):
     for n in range(60):
         drop(folders, f"job{n}", clips=[f"{m}.mp4" for m in range(10)])

@@ -3,8 +3,9 @@
 import threading
 
 import pytest
+from spool_faults import Killed
 from spool_model import visible
-from spool_world import drain, drop, make_roots, make_spool, render, run_job, tree
+from spool_world import NoLinks, drain, drop, make_roots, make_spool, render, run_job, tree
 
 from heygemd.errors import TransientError
 from heygemd.spool.queue import SpoolFolders
@@ -96,6 +97,37 @@ def test_a_spool_alone_beats_and_watches_nobody(folders):
     spool.ready(1.0)
 
     assert tree(folders.inbox) == before
+
+
+class DiesWhileItReserves(NoLinks):
+    """Dies between its look at the name that it reserved and the rename to it."""
+
+    def rename(self, source, target):
+        if target.suffix == ".mp4":
+            raise Killed
+        super().rename(source, target)
+
+    def unlink(self, path):
+        if path.parent.suffix == ".lock":
+            raise Killed
+        super().unlink(path)
+
+
+def test_a_name_that_a_dead_spool_reserved_does_not_block_its_successor(folders):
+    drop(folders, clips=("a.mp4",))
+    first = make_spool(folders, DiesWhileItReserves(), lease_s=LEASE_S)
+    second = make_spool(another(folders), NoLinks(), lease_s=LEASE_S)
+    for spool in (first, second):
+        spool.open()
+    with pytest.raises(Killed):
+        drain(first)
+    assert [path.suffix for path in folders.building.iterdir()].count(".lock") == 1
+    second.ready(0.0)
+
+    drain(second, 61.0)
+
+    assert list(visible(folders)) == ["talk/a.mp4"]
+    assert list(folders.building.iterdir()) == []
 
 
 def test_a_holder_that_wakes_up_late_publishes_nothing_more(folders, pair):

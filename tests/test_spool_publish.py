@@ -11,6 +11,7 @@ from spool_faults import FailNth, LieNth
 from spool_model import visible
 from spool_world import (
     FastFs,
+    NoLinks,
     drain,
     drop,
     insist,
@@ -46,16 +47,6 @@ def rendered(folders, fs=None):
 
 def sound(folders):
     return fsck.check(FsOps(), folders, max_attempts=2, at_rest=True) == []
-
-
-class NoLinks(FastFs):
-    """A share that knows neither hard links nor RENAME_NOREPLACE."""
-
-    def link(self, source, target):
-        raise OSError(errno.EPERM, "no links here", str(source), None, str(target))
-
-    def rename_new(self, source, target):
-        raise OSError(errno.EINVAL, "no such flag", str(source), None, str(target))
 
 
 class NoRenames(FastFs):
@@ -143,21 +134,112 @@ def test_a_link_that_says_it_exists_though_it_worked_is_a_success(folders):
     assert spool._fs.n_failed == 1
 
 
-def test_of_two_publishers_of_one_name_without_links_one_wins(tmp_path):
+class Meanwhile(NoLinks):
+    """Lets something else happen between the look at a final name and the rename to it."""
+
+    def __init__(self, final, meanwhile):
+        super().__init__()
+        self.final = final
+        self.meanwhile = meanwhile
+
+    def lstat(self, name, folder_fd=None):
+        try:
+            return super().lstat(name, folder_fd)
+        finally:
+            if name == self.final and self.meanwhile:
+                meanwhile, self.meanwhile = self.meanwhile, None
+                meanwhile()
+
+
+@pytest.fixture
+def parts(folders):
+    """Two heygemds' parts of one final name."""
+    building = folders.outbox / ".heygemd-tmp"
+    building.mkdir()
+    (folders.outbox / "talk").mkdir()
+    found = [building / "one.job.0001.part", building / "two.job.0001.part"]
+    for part in found:
+        part.write_bytes(part.name.encode())
+    return found
+
+
+def place(fs, part, final, **choices):
+    commit.place(fs, commit.RESERVE, part, final, **choices)
+
+
+def test_a_name_that_another_heygemd_reserves_is_waited_for(folders, parts):
+    final, refused = folders.outbox / "talk" / "a.mp4", []
+
+    def second():
+        with pytest.raises(OSError, match="another heygemd") as raised:
+            place(NoLinks(), parts[1], final)
+        refused.append(raised.value.errno)
+
+    place(Meanwhile(final, second), parts[0], final)
+
+    assert refused == [errno.EBUSY]
+    assert final.read_bytes() == b"one.job.0001.part"
+    with pytest.raises(FileExistsError):
+        place(NoLinks(), parts[1], final)
+    assert sorted(folders.building.iterdir()) == [parts[1]]
+
+
+def test_whoever_has_lost_the_name_replaces_nothing_when_he_goes_on(folders, parts):
+    final = folders.outbox / "talk" / "a.mp4"
+
+    def successor():
+        place(NoLinks(), parts[1], final, may_break=True)
+
+    with pytest.raises(FileNotFoundError):
+        place(Meanwhile(final, successor), parts[0], final)
+
+    assert final.read_bytes() == b"two.job.0001.part"
+    assert list(folders.building.iterdir()) == []
+
+
+def test_the_reservation_of_a_name_does_not_depend_on_who_asks_or_where_it_is_mounted(tmp_path):
+    here = commit.lock_of(tmp_path / "a", tmp_path / "outbox" / "Talk" / "\u00e9.mp4")
+    there = commit.lock_of(tmp_path / "b", tmp_path / "share" / "talk" / "E\u0301.mp4")
+
+    assert here.name == there.name
+    assert here.name != commit.lock_of(tmp_path, tmp_path / "talk" / "e.mp4").name
+
+
+def test_a_reservation_that_a_crash_left_is_swept_by_its_owner_and_by_nobody_else(folders):
+    drop(folders)
+    spool = opened(folders, NoLinks())
+    spool_id = json.loads((folders.work / "spool.json").read_text())["id"]
+    final = folders.outbox / "talk" / "a.mp4"
+    lock = commit.lock_of(folders.building, final)
+    other = lock.with_name("other.lock")
+    for path, owner in ((lock, spool_id), (other, "somebody")):
+        path.mkdir()
+        (path / f"{owner}.job.0001.part").touch()
+    spool.close()
+
+    spool = opened(folders, NoLinks())
+
+    assert list(folders.building.iterdir()) == [other]
+    drain(spool)
+    assert sorted(visible(folders)) == ["talk/a.mp4", "talk/b.mp4"]
+
+
+def test_of_many_publishers_of_one_name_without_links_one_wins(tmp_path):
     fs = NoLinks()
     final = tmp_path / "a.mp4"
     parts = [tmp_path / f"{n}.part" for n in range(16)]
     for n, part in enumerate(parts):
         part.write_bytes(b"%d" % n * 100)
-    won, start = [], threading.Barrier(len(parts))
+    won, refused, start = [], [], threading.Barrier(len(parts))
 
     def publish(part):
         start.wait()
         try:
-            commit.place(fs, commit.RESERVE, part, final)
-        except FileExistsError:
-            return
-        won.append(part)
+            place(fs, part, final)
+        except OSError as error:
+            refused.append(error.errno)
+        else:
+            won.append(part)
 
     threads = [threading.Thread(target=publish, args=(part,)) for part in parts]
     for thread in threads:
@@ -166,6 +248,7 @@ def test_of_two_publishers_of_one_name_without_links_one_wins(tmp_path):
         thread.join()
 
     assert len(won) == 1
+    assert set(refused) <= {errno.EEXIST, errno.EBUSY}
     assert final.read_bytes() == b"%d" % parts.index(won[0]) * 100
 
 

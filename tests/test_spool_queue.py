@@ -1,6 +1,7 @@
 """The queue as the daemon uses it, from a dropped folder to a closed job."""
 
 import json
+from pathlib import Path
 
 import pytest
 from spool_world import drain, drop, make_roots, make_spool, opened, render, run_job, tree
@@ -14,7 +15,10 @@ from heygemd.errors import (
     MediaError,
 )
 from heygemd.records import RenderOptions
-from heygemd.spool.queue import SpoolFolders
+from heygemd.spool import layout
+from heygemd.spool.layout import SpoolFolders, check_folders
+
+CODE = Path(layout.__file__).parents[1]
 
 
 @pytest.fixture
@@ -244,6 +248,23 @@ def test_overlapping_folders_are_refused(tmp_path):
 
     with pytest.raises(ConfigError, match="side by side"):
         make_spool(inside).open()
+
+
+@pytest.mark.parametrize("inbox", [CODE, CODE.parent, CODE / "spool"], ids=str)
+def test_folders_in_or_around_the_program_are_refused(tmp_path, inbox):
+    folders = make_roots(tmp_path)
+
+    with pytest.raises(ConfigError, match="the program in"):
+        check_folders(SpoolFolders(inbox, folders.outbox, folders.work))
+
+
+def test_a_root_that_is_a_symbolic_link_is_refused(tmp_path):
+    folders = make_roots(tmp_path)
+    folders.outbox.rename(tmp_path / "elsewhere")
+    folders.outbox.symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(ConfigError, match="symbolic link"):
+        make_spool(folders).open()
 
 
 def test_a_folder_that_never_was_there_is_a_mistake_in_the_settings(tmp_path):

@@ -3,11 +3,16 @@
 import io
 import json
 import os
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
 
 import pytest
 from rich.console import Console
 from spool_world import drain, drop, make_roots, opened, run_clip
 
+from heygemd.report.progress import ClipProgress, progress_document
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.survey import survey
 from heygemd.status import find, state, view
@@ -72,6 +77,69 @@ def test_a_daemon_that_works_shows_its_clip_and_why_folders_wait(folders, tmp_pa
     assert "lesson: a.mp4 (3 of 10) render" in text
     assert "38 fps" in text
     assert "in the inbox: new, still changing" in text
+
+
+def begun(folders, **values):
+    """A job with one clip done and the other in hand, and the progress.json beside its outputs."""
+    spool = opened(folders)
+    drop(folders, "lesson")
+    job = spool.stage_sound(spool.claim("lesson"))
+    run_clip(spool, job, job.clips[0])
+    clips = [ClipProgress(job.clips[0].id, "a.mp4", "ok"),
+             ClipProgress(job.clips[1].id, "b.mp4", "running", "render", 30, 60)]  # fmt: skip
+    now = datetime.fromtimestamp(NOW_S - 3, UTC)
+    document = progress_document(job, clips, now=now, frames_per_s=25.0, eta_s=75.0)
+    path = folders.outbox / "lesson" / "progress.json"
+    path.write_text(json.dumps({**document, **values}))
+    return path
+
+
+def test_without_a_daemons_word_the_outbox_says_how_far_the_clip_in_hand_is(folders, tmp_path):
+    begun(folders)
+    document = told(folders, tmp_path)
+    (job,) = document["jobs"]
+    assert (job["progress"]["share"], job["progress"]["age_s"]) == (0.875, 3.0)
+    text = shown(document)
+    assert "lesson: b.mp4 (2 of 2) render" in text
+    assert "25 fps" in text
+    assert "0:01:15" in text
+
+
+def test_progress_of_long_ago_is_no_clip_in_hand_and_no_time_left(folders, tmp_path):
+    begun(folders, updated="1970-01-01T00:00:00Z")
+    text = shown(told(folders, tmp_path))
+    assert "b.mp4" not in text
+    assert "0:01:15" not in text
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "{}", '{"updated": 3}', '{"updated": "soon", "clips": []}', "\xff"]
+)
+def test_a_progress_file_that_makes_no_sense_is_as_none(folders, tmp_path, text):
+    begun(folders).write_text(text, encoding="latin-1")
+    (job,) = told(folders, tmp_path)["jobs"]
+    assert (job["progress"], job["n_done"]) == (None, 1)
+
+
+def test_a_progress_file_is_not_read_through_a_link(folders, tmp_path):
+    path = begun(folders)
+    path.rename(tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    (job,) = told(folders, tmp_path)["jobs"]
+    assert job["progress"] is None
+
+
+def test_watching_draws_anew_until_it_is_interrupted(folders):
+    words = [f"folders.{name}={getattr(folders, name)}" for name in ("inbox", "outbox", "work")]
+    sets = [part for word in words for part in ("--set", word)]
+    command = [sys.executable, "-m", "heygemd", "status", "--watch", *sets]
+    env = {**os.environ, "TERM": "xterm", "FORCE_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as process:
+        seen = b""
+        while seen.count(b"no jobs yet") < 2:
+            seen += os.read(process.stdout.fileno(), 1 << 16) or pytest.fail(seen.decode())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
 
 
 def test_a_daemon_of_another_spool_is_not_ours(folders, tmp_path):

@@ -50,14 +50,14 @@ class Recipe:
     """
 
     seed: int = 0
-    n_steps: int = 3000
+    n_steps: int = 2000
     n_channels: int = 96
     n_talks: int = 10
-    n_lessons: int = 12
+    n_lessons: int = 10
     n_noises: int = 2
     rate: float = 2e-3
     weight_decay: float = 0.1
-    dropout: float = 0.2
+    dropout: float = 0.25
     ema: float = 0.998
     taught: float = 0.5
     named: float = 0.5
@@ -147,7 +147,10 @@ def train(
     )
     by = losses.measure(material.basis).to(device)
     pool = _Pool(
-        material.talks, speaker_shares(material.talks), material.lessons, quiet_windows(200, rng)
+        material.talks,
+        speaker_shares([talk.speaker for talk in material.talks]),
+        material.lessons,
+        quiet_windows(200, rng),
     )
     started = time.monotonic()
     for step in range(recipe.n_steps):
@@ -167,10 +170,10 @@ def train(
     return kept.cpu()
 
 
-def speaker_shares(talks: Sequence[Talk]) -> NDArray[np.float64]:
-    """(n,) how often each talk is drawn: people by a root of what there is of them."""
-    clips = Counter(talk.speaker for talk in talks)
-    weights = np.array([clips[talk.speaker] ** (_SHARE_POWER - 1.0) for talk in talks])
+def speaker_shares(speakers: Sequence[str]) -> NDArray[np.float64]:
+    """(n,) how often each clip is drawn: people by a root of what there is of them."""
+    clips = Counter(speakers)
+    weights = np.array([clips[who] ** (_SHARE_POWER - 1.0) for who in speakers])
     return np.asarray(weights / weights.sum())
 
 
@@ -194,7 +197,7 @@ def _batch(pool: _Pool, recipe: Recipe, rng: np.random.Generator) -> _Batch:
     lessons_drawn = [lessons[i] for i in rng.integers(len(lessons), size=recipe.n_lessons)]
     for source in (*talks_drawn, *lessons_drawn):
         window = augment.window(source.mel, rng, crowd)
-        rows, known = augment.targets_at(window.source_s, source.times_s, source.coefs)
+        rows, known = _lips(source, window.source_s, n_coefs=talks[0].coefs.shape[1])
         heard.append(window.mel)
         coefs.append(rows.T)
         inside.append(known)
@@ -209,6 +212,15 @@ def _batch(pool: _Pool, recipe: Recipe, rng: np.random.Generator) -> _Batch:
         for name in ("viseme", "traits", "core")
     ]
     return _Batch(*tensors)
+
+
+def _lips(
+    source: Talk | Lesson, source_s: NDArray[np.float64], *, n_coefs: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """(N_STEPS, K) coefs and where they hold: nowhere, while nobody has drawn a lesson's lips."""
+    if not len(source.coefs):
+        return np.zeros((len(source_s), n_coefs), np.float32), np.zeros(len(source_s), np.bool_)
+    return augment.targets_at(source_s, source.times_s, source.coefs)
 
 
 def _loss(

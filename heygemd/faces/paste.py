@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,23 @@ def lay(frames: Frames, patches: Sequence[Patch | None]) -> Frames:
         if patch is not None:
             _blend(frame, patch)
     return laid
+
+
+def fade(patches: Sequence[Patch | None], shares: NDArray[np.float32]) -> list[Patch | None]:
+    """The same patches, each done in part.
+
+    Args:
+        patches: one per frame.
+        shares: (N,) 0..1; a patch of share 0 is none, one of share 1 stays as it is.
+    """
+    return [
+        patch
+        if patch is None or share >= 1.0
+        else replace(patch, alpha=patch.alpha * share)
+        if share > 0.0
+        else None
+        for patch, share in zip(patches, shares, strict=True)
+    ]
 
 
 def _blend(frame: NDArray[np.uint8], patch: Patch) -> None:

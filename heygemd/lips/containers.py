@@ -95,8 +95,8 @@ def container_of(path: Path) -> Container:
 def read_tensors(path: Path) -> StateDict:
     """The file's weights by name, on the CPU; optimizer state and counters are left out.
 
-    Wrappers that training scripts add are taken off: ``{'state_dict': ...}``, ``{'model': ...}``
-    and the prefix ``module.`` of data-parallel training.
+    Wrappers that training scripts add are taken off: ``{'state_dict': ...}``, ``{'model': ...}``,
+    ``{'params_ema': ...}`` and the prefix ``module.`` of data-parallel training.
 
     Raises:
         ModelError: no checkpoint, damaged, without weights, or wants to run code.
@@ -204,7 +204,7 @@ def _read_torchscript(path: Path) -> object:
 
 def _bare(root: object, path: Path) -> StateDict:
     """The state dict inside its wrappers."""
-    for key in ("state_dict", "model"):
+    for key in ("state_dict", "model", "params_ema", "params"):
         if isinstance(root, Mapping) and isinstance(root.get(key), Mapping):
             root = root[key]
     if not isinstance(root, Mapping):

@@ -94,6 +94,11 @@ def choose_encoder(tool: Ffmpeg, wanted: str) -> Encoder:
     raise DependencyError(f"{'; '.join(reasons)}; set encode.codec to one that does, or to auto")
 
 
+def try_encoders(tool: Ffmpeg) -> dict[str, str]:
+    """Every encoder that settings may name, with why it does not work; empty where it does."""
+    return {name: _try_encoder(tool, name) for name in PRESETS}
+
+
 def default_preset(codec: str) -> str:
     """A preset that balances speed and size, the encoder's own word; empty for unknown ones."""
     return PRESETS.get(codec, "")

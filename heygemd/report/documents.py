@@ -49,17 +49,21 @@ def clip_log(
         },
         "sound": _sound(job, sound),
         "options": asdict(job.options),
+        "silence": {"without_speech": [list(silent) for silent in result.silences]},
+        "timeline": [list(run) for run in result.runs],
         "n_frames": result.n_frames,
         "fps": rate(result.fps) if result.fps is not None else None,
         "duration_s": round(float(result.duration_s), 6),
         "faces": {
             "coverage": round(result.coverage, 4),
             "without_face": [list(gap) for gap in result.gaps],
+            "untouched": [list(span) for span in result.untouched],
+            "alike": [[first, last, round(share, 3)] for first, last, share in result.alike],
             "detector": facts.detector,
         },
         "timings_s": {stage: round(took_s, 3) for stage, took_s in result.timings_s.items()},
         "frames_per_s": round(result.n_frames / total_s, 2) if total_s > 0 else 0.0,
-        "model": {"name": facts.name, "sha256": facts.sha256, "device": facts.device},
+        "model": _model(facts),
         "notes": result.notes,
         "warnings": [_warning(notice) for notice in result.warnings],
         "versions": versions(),
@@ -97,7 +101,7 @@ def job_log(
         "job": {"id": job.id, "name": printable(job.name)},
         "sound": _sound(job, sound),
         "options": asdict(job.options),
-        "model": {"name": facts.name, "sha256": facts.sha256, "device": facts.device},
+        "model": _model(facts),
         "clips": [_row(clip) for clip in clips],
         "versions": versions(),
     }
@@ -116,6 +120,15 @@ def printable(name: str) -> str:
 def _warning(notice: Notice) -> dict[str, Any]:
     message = catalogue.warning(notice.code).say("en", notice.values)
     return {"code": notice.code, "message": message, "values": notice.values}
+
+
+def _model(facts: ModelFacts) -> dict[str, Any]:
+    return {
+        "name": facts.name,
+        "sha256": facts.sha256,
+        "device": facts.device,
+        "restorer": {"name": facts.restorer, "sha256": facts.restorer_sha256},
+    }
 
 
 def _row(clip: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from heygemd.records import Clip, Job, RenderOptions
 from heygemd.spool import files, names, outdir
 from heygemd.spool.files import put_json, sync_dir
 from heygemd.spool.fsops import FsOps
-from heygemd.spool.layout import AUDIO_ID, RECORD_FOLDERS, SpoolFolders
+from heygemd.spool.layout import AUDIO_ID, RECORD_FOLDERS, REFERENCE_ID, SpoolFolders
 from heygemd.spool.look import Look, Signature, look, read_options
 from heygemd.spool.site import Site
 
@@ -105,6 +105,10 @@ def accept(site: Site, job_id: str, seen: Look, defaults: RenderOptions) -> Job:
     name = claimed_name(site, job_id)
     check_layout(seen)
     choices = read_options(fs, folders.payload(job_id), seen)
+    options = choices.over(defaults)
+    reference, clips = "", seen.clips
+    if options.face == "reference":
+        reference, clips = pick_reference(seen)
     out_name = outdir.reserve(site, job_id, names.safe_name(name))
     for kind in RECORD_FOLDERS:
         files.make_dir(fs, folders.job(job_id) / kind)
@@ -117,21 +121,41 @@ def accept(site: Site, job_id: str, seen: Look, defaults: RenderOptions) -> Job:
             "name": name,
             "out_name": out_name,
             "audio": {"name": seen.sounds[0], "stamp": seen.stamps[seen.sounds[0]]},
-            "clips": _clips(seen),
+            "clips": _clips(seen, clips),
+            "reference": reference and {"name": reference, "stamp": seen.stamps[reference]},
             "ignored": seen.ignored,
-            "options": dataclasses.asdict(choices.over(defaults)),
+            "options": dataclasses.asdict(options),
             "priority": choices.priority,
         },
     )
     return read_job(site, job_id)
 
 
-def _clips(seen: Look) -> list[dict[str, Any]]:
-    stems = names.stems(seen.clips)
+def _clips(seen: Look, clips: tuple[str, ...]) -> list[dict[str, Any]]:
+    stems = names.stems(clips)
     return [
         {"id": f"{n:04d}", "name": name, "stem": stem, "stamp": seen.stamps[name]}
-        for n, (name, stem) in enumerate(zip(seen.clips, stems, strict=True), start=1)
+        for n, (name, stem) in enumerate(zip(clips, stems, strict=True), start=1)
     ]
+
+
+def pick_reference(seen: Look) -> tuple[str, tuple[str, ...]]:
+    """The picture of the person to follow, and the clips without it.
+
+    Raises:
+        JobLayoutError: no such picture, more than one, or nothing else.
+    """
+    found = [name for name in seen.clips if names.is_reference(name)]
+    clips = tuple(name for name in seen.clips if name not in found)
+    if len(found) != 1:
+        raise JobLayoutError(
+            f'{len(found)} reference pictures ({", ".join(found) or "none"}), face = "reference" '
+            "wants exactly one, named reference.jpg, .png or .webp",
+            code="portrait",
+        )
+    if not clips:
+        raise JobLayoutError(f"no video beside {found[0]}, want at least one")
+    return found[0], clips
 
 
 def check_layout(seen: Look) -> None:
@@ -164,6 +188,11 @@ def read_job(site: Site, job_id: str) -> Job:
     for entry in document["clips"]:
         path, sha256 = _source(site, job_id, entry["id"], entry["name"])
         clips.append(Clip(entry["id"], entry["name"], entry["stem"], path, sha256))
+    # Manifests of earlier versions have no such key.
+    reference_name = (document.get("reference") or {}).get("name", "")
+    reference = None
+    if reference_name:
+        reference, _ = _source(site, job_id, REFERENCE_ID, reference_name)
     return Job(
         id=job_id,
         name=document["name"],
@@ -174,6 +203,8 @@ def read_job(site: Site, job_id: str) -> Job:
         options=RenderOptions(**{k: v for k, v in document["options"].items() if k in known}),
         audio_sha256=audio_sha256,
         priority=document["priority"],
+        reference_name=reference_name,
+        reference=reference,
     )
 
 
@@ -219,12 +250,25 @@ def move_claim(site: Site, job_id: str, source: Path, target: Path) -> None:
     sync_dir(site.fs, source)
 
 
-def give_back(site: Site, payload: Path, name: str) -> str:
-    """Move a folder back to the inbox under its name, or a numbered one; the name it has there."""
+def name_of(site: Site, job_id: str) -> str:
+    """The name a job's folder had, by the job's own records."""
+    job = site.folders.job(job_id)
+    for record in (site.folders.manifest(job_id), job / "REJECTED"):
+        document = files.read_json(site.fs, record)
+        if document is not None:
+            return str(document["name"])
+    return job_id
+
+
+def give_back(site: Site, payload: Path, home: Path, name: str) -> str:
+    """Move a folder to a place of people's under its name, or a numbered one; the name there.
+
+    ``home`` is the inbox, or another folder on its file system.
+    """
     site.guard("", "inbox")
     n = 1
     while True:
-        target = site.folders.inbox / names.numbered(name, n)
+        target = home / names.numbered(name, n)
         try:
             site.fs.rename(payload, target)
         except OSError as error:
@@ -232,7 +276,7 @@ def give_back(site: Site, payload: Path, name: str) -> str:
                 raise
             n += 1
             continue
-        sync_dir(site.fs, site.folders.inbox)
+        sync_dir(site.fs, home)
         sync_dir(site.fs, payload.parent)
         return target.name
 

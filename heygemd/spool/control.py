@@ -95,7 +95,7 @@ def put_back(site: Site, job_id: str) -> str:
     if record is None or not files.exists(fs, shelf / "payload"):
         raise JobError(f"job {job_id} is not among the rejected", code="input_gone")
     files.put_json(fs, folders.job(job_id) / "REMOVED", {"job_id": job_id, "how": "return"})
-    name = claim.give_back(site, shelf / "payload", str(record["name"]))
+    name = claim.give_back(site, shelf / "payload", folders.inbox, str(record["name"]))
     files.remove_tree(fs, shelf)
     files.sync_dir(fs, folders.rejected)
     return name

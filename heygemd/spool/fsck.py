@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from heygemd.spool import files
+from heygemd.spool.commit import LOCKS
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.layout import OWN, RECORD_FOLDERS, SpoolFolders
 
@@ -243,7 +244,8 @@ def _check_strays(fs: FsOps, folders: SpoolFolders) -> Iterator[Finding]:
 def _check_rest(fs: FsOps, folders: SpoolFolders) -> Iterator[Finding]:
     spool_id = (files.read_json(fs, folders.work / "spool.json") or {}).get("id")
     for name in files.all_entries(fs, folders.building):
-        if name.startswith(f"{spool_id}."):
+        lock = files.all_entries(fs, folders.building / name) if name.endswith(LOCKS) else []
+        if any(entry.startswith(f"{spool_id}.") for entry in (name, *lock)):
             yield Finding("I6", folders.building / name, "left under construction")
     for job_id in files.all_entries(fs, folders.claims):
         if not files.exists(fs, folders.payload(job_id)):

@@ -100,7 +100,7 @@ class FsOps:
         """Close a descriptor that wrote nothing: a lock, a folder, a file that was read."""
         os.close(fd)
 
-    def open_folder(self, path: Path) -> int:
+    def open_folder(self, path: str | Path) -> int:
         """Open a folder itself, never through a symbolic link."""
         return os.open(path, _READ | os.O_DIRECTORY)
 

@@ -10,7 +10,7 @@ from heygemd.errors import JobOptionsError
 from heygemd.spool import names
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.layout import SpoolFolders
-from heygemd.spool.look import Look, Signature, cut_off_names, look, read_options
+from heygemd.spool.look import Look, Signature, cut_off_names, glance, look, read_options
 from heygemd.spool.settle import Settler
 
 READY_WAIT_S = 2.0  # a folder that says itself that it is complete
@@ -49,12 +49,23 @@ class Inbox:
     Args:
         settle_s: how long a folder must not change.
         marker: a folder without ``.ready`` is never complete.
+        is_local: no other host writes here, so a look at what has not changed may be a short one.
     """
 
-    def __init__(self, fs: FsOps, folders: SpoolFolders, *, settle_s: float, marker: bool) -> None:
+    def __init__(
+        self,
+        fs: FsOps,
+        folders: SpoolFolders,
+        *,
+        settle_s: float,
+        marker: bool,
+        is_local: bool = False,
+    ) -> None:
         self._fs = fs
         self._folders = folders
         self._marker = marker
+        self._is_local = is_local
+        self._looks: dict[str, Look] = {}
         self._settler = Settler(settle_s)
         self._known: dict[str, _FirstSeen] = {}
 
@@ -77,6 +88,7 @@ class Inbox:
             self._look(name, seen, now_s)
         for name in self._known.keys() - seen.looks.keys() - seen.waiting.keys():
             del self._known[name]
+        self._looks = seen.looks
         settled = self._settle(seen, now_s, claimed)
         if names.PAUSE_NAME in seen.waiting:
             settled = [name for name in settled if name in claimed]
@@ -98,7 +110,7 @@ class Inbox:
         kind = names.kind_of(name)
         if kind == "junk":
             return
-        folder = self._folders.inbox / name
+        folder = f"{self._folders.inbox}/{name}"  # pathlib would take half of the whole time
         try:
             if name not in self._known:
                 status = self._fs.lstat(folder)
@@ -111,7 +123,12 @@ class Inbox:
                     "named as if a program still wrote it; rename it when it is whole"
                 )
                 return
-            seen.looks[name] = look(self._fs, folder)
+            before = self._looks.get(name) if self._is_local else None
+            seen.looks[name] = (
+                glance(self._fs, folder, before)
+                if before
+                else look(self._fs, folder, opens=not self._is_local)
+            )
         except FileNotFoundError:  # renamed or deleted under us
             return
         except OSError as error:

@@ -24,7 +24,10 @@ from pathlib import Path
 from heygemd.errors import ConfigError
 
 OWN = ".heygemd"
+MAX_ATTEMPTS = 2  # how often a clip may end the whole process
 AUDIO_ID = "audio"
+REFERENCE_ID = "reference"
+_CODE = Path(__file__).resolve().parents[1]
 RECORD_FOLDERS = ("in", "att", "work", "intent", "done", "fail")
 
 
@@ -107,10 +110,10 @@ class SpoolFolders:
 
 
 def check_folders(folders: SpoolFolders) -> None:
-    """Refuse roots that would feed on each other.
+    """Refuse roots that would feed on each other, or on the program itself.
 
     Raises:
-        ConfigError: a root is a symbolic link, or lies in another root.
+        ConfigError: a root is a symbolic link, or lies in another root or the program, or around.
     """
     roots = {"inbox": folders.inbox, "outbox": folders.outbox, "work": folders.work}
     for name, root in roots.items():
@@ -120,6 +123,11 @@ def check_folders(folders: SpoolFolders) -> None:
             )
     real = {name: root.resolve() for name, root in roots.items()}
     for name, root in real.items():
+        if root.is_relative_to(_CODE) or _CODE.is_relative_to(root):
+            raise ConfigError(
+                f"folders.{name} {root} and the program in {_CODE} lie in each other; "
+                "choose a folder of its own"
+            )
         for other, outer in real.items():
             if name != other and root.is_relative_to(outer):
                 raise ConfigError(

@@ -37,12 +37,12 @@ class Lease:
             return
         if self._last_beat_s is not None and now_s - self._last_beat_s < self.lease_s / 3:
             return
-        if self._last_beat_s is None:
+        self._last_beat_s = now_s  # one that fails is not tried again before the next is due
+        if not self._n_beats:
             files.make_dir(site.fs, site.folders.beats)
         self._n_beats += 1
         beat = {"beat": self._n_beats, "at_s": now_s}
         files.put_json(site.fs, site.folders.beats / site.spool_id, beat)
-        self._last_beat_s = now_s
 
     def take_over(self, site: Site, now_s: float) -> list[str]:
         """Take the claims of spools that have fallen silent; the ids of the jobs that are ours now.

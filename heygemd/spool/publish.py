@@ -208,7 +208,8 @@ def _commit(site: Site, job: Job, part: Path, final: Path, intent: Intent) -> bo
     """Place the file; False when somebody else was quicker to take the name."""
     site.guard(job.id, "outbox")
     try:
-        commit.place(site.fs, site.place, part, final)
+        may_break = site.place == commit.RESERVE and was_taken_over(site, job.id)
+        commit.place(site.fs, site.place, part, final, may_break=may_break)
     except OSError as error:
         if _same(site, final, intent):  # it worked, and the answer was lost
             return True

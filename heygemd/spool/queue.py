@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from heygemd.spool import (
 from heygemd.spool.files import weighed
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.inbox import Inbox, Scan
-from heygemd.spool.layout import OWN, SpoolFolders
+from heygemd.spool.layout import MAX_ATTEMPTS, OWN, SpoolFolders
 from heygemd.spool.lease import Lease
 from heygemd.spool.look import Signature
 from heygemd.spool.notices import Notices
@@ -56,6 +57,7 @@ class Spool:
         spare_bytes: a job is claimed only when so much stays free on the work disk and the outbox.
         incomplete_s: a folder that waits so long for its sound gets a ``<name>.WAITING.txt``.
         lease_s: another spool takes over after so long without a sign of life; 0: there is none.
+        is_local: no other host writes to the inbox.
     """
 
     def __init__(  # noqa: PLR0913 - one call, in cli
@@ -68,17 +70,19 @@ class Spool:
         instance: str,
         settle_s: float,
         marker: bool,
-        max_attempts: int = 2,
+        max_attempts: int = MAX_ATTEMPTS,
         spare_bytes: int = 1 << 29,
         incomplete_s: float = 900.0,
         lease_s: float = 0.0,
+        is_local: bool = False,
     ) -> None:
         self._fs = fs
         self._folders = folders
         self._new_id = new_id
         self._options = options
         self._max_attempts = max_attempts
-        self._inbox = Inbox(fs, folders, settle_s=settle_s, marker=marker)
+        self._new_inbox = partial(Inbox, fs, folders, is_local=is_local)
+        self._inbox = self._new_inbox(settle_s=settle_s, marker=marker)
         self._stager = Stager()
         self._spare_bytes = spare_bytes
         self._lease = Lease(lease_s)
@@ -104,7 +108,7 @@ class Spool:
     def adopt(self, options: RenderOptions, *, settle_s: float, marker: bool) -> None:
         """Use other settings from now on; folders in the inbox settle anew."""
         self._options = options
-        self._inbox = Inbox(self._fs, self._folders, settle_s=settle_s, marker=marker)
+        self._inbox = self._new_inbox(settle_s=settle_s, marker=marker)
 
     def lost(self) -> tuple[str, ...]:
         """Sides that are not there now: ``inbox``, ``outbox``; nothing is done on them."""
@@ -256,10 +260,8 @@ class Spool:
         ]
 
     def _is_terminal(self, job: Job, clip: Clip) -> bool:
-        return any(
-            files.exists(self._fs, self._folders.record(kind, job.id, clip.id))
-            for kind in ("done", "fail")
-        )
+        records = (self._folders.record(kind, job.id, clip.id) for kind in ("done", "fail"))
+        return any(files.exists(self._fs, record) for record in records)
 
     @weighed("stage a sound")
     def stage_sound(self, job: Job) -> Job:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from heygemd.spool import claim, control, files, outdir, publish, retention, takeover
+from heygemd.spool import claim, commit, control, files, outdir, publish, retention, takeover
 from heygemd.spool.layout import RECORD_FOLDERS
 from heygemd.spool.site import Site
 
@@ -79,6 +79,8 @@ def sweep_building(site: Site) -> int:
         if name.startswith(f"{site.spool_id}."):
             files.remove_tree(fs, building / name)
             n_swept += 1
+        elif name.endswith(commit.LOCKS):
+            commit.break_lock(fs, building / name, whose=f"{site.spool_id}.")
     if n_swept:
         files.sync_dir(fs, building)
     return n_swept

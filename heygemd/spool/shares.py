@@ -6,7 +6,7 @@ from pathlib import Path
 
 from heygemd.spool import files
 from heygemd.spool.fsops import FsOps
-from heygemd.spool.layout import OWN
+from heygemd.spool.layout import OWN, SpoolFolders
 
 _SENTINEL = "SHARE_ID"
 
@@ -28,6 +28,12 @@ def share_id_of(fs: FsOps, folder: Path) -> str:
     """The id a share carries, empty for a folder without one."""
     data = files.read_bytes(fs, folder / OWN / _SENTINEL)
     return data.decode("utf-8", "replace").strip() if data else ""
+
+
+def known_ids(fs: FsOps, folders: SpoolFolders) -> dict[str, str] | None:
+    """Side -> the id that its share had when the spool was last open; None for no spool."""
+    document = files.read_json(fs, folders.work / "spool.json")
+    return None if document is None else dict(document["shares"])
 
 
 def is_there(fs: FsOps, folder: Path, known_id: str) -> bool:

@@ -9,17 +9,17 @@ import stat
 from collections.abc import Iterator
 from typing import Any
 
-from heygemd.errors import AudioError, MediaError, TransientError
+from heygemd.errors import AudioError, MediaError, PortraitError, TransientError
 from heygemd.records import Clip, Job
 from heygemd.spool import files
 from heygemd.spool.claim import read_job
-from heygemd.spool.layout import AUDIO_ID
+from heygemd.spool.layout import AUDIO_ID, REFERENCE_ID
 from heygemd.spool.look import Stamp, kind_of_file, stamp_of
 from heygemd.spool.site import Site
 
 _SWAPPED = {errno.ELOOP, errno.ENXIO, errno.ENODEV}
 
-SourceError = type[AudioError] | type[MediaError]
+SourceError = type[AudioError] | type[MediaError] | type[PortraitError]
 
 
 class Stager:
@@ -36,14 +36,17 @@ class Stager:
         self._last: dict[tuple[str, str], Stamp] = {}
 
     def sound(self, site: Site, job: Job) -> Job:
-        """The job with its sound staged.
+        """The job with its sound staged, and the picture of the person to follow if it has one.
 
         Raises:
             AudioError: empty, no regular file, not readable, gone.
+            PortraitError: the picture likewise.
             TransientError: still being written, or the share is away.
         """
         if not job.audio_sha256:
             self._stage(site, job, AUDIO_ID, job.audio_name, AudioError)
+        if job.reference_name:
+            self._stage(site, job, REFERENCE_ID, job.reference_name, PortraitError)
         return read_job(site, job.id)
 
     def clip(self, site: Site, job: Job, clip: Clip) -> Clip:
@@ -161,6 +164,8 @@ def _accepted_stamp(site: Site, job: Job, source_id: str) -> Stamp:
     """What the source looked like when the job was accepted."""
     document: dict[str, Any] = files.read_json(site.fs, site.folders.manifest(job.id)) or {}
     entries = [{"id": AUDIO_ID, **document["audio"]}, *document["clips"]]
+    if document.get("reference"):
+        entries.append({"id": REFERENCE_ID, **document["reference"]})
     inode, size, mtime_ns, ctime_ns, blocks = next(
         entry["stamp"] for entry in entries if entry["id"] == source_id
     )

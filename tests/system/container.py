@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -47,15 +49,24 @@ def make_tree(tree):
 
 
 def install(tree):
-    """``make install`` in the tree, with this machine's network and pip settings.
-
-    HEYGEMD_BIND lists what pip needs besides, e.g. a folder of wheels, separated by colons.
-    """
-    bind = [f"--bind-ro={path}" for path in os.environ.get("HEYGEMD_BIND", "").split(":") if path]
+    """``make install`` in the tree, with this machine's network and what its pip is told to use."""
+    bind = [f"--bind-ro={path}" for path in pip_paths()]
     pip = [f"--setenv={k}={v}" for k, v in os.environ.items() if k.startswith("PIP_")]
-    inside = "make -C /src install && rm -rf /src"
     command = ["systemd-nspawn", "--quiet", "-D", tree, "--register=no", "--keep-unit", "--pipe"]
-    subprocess.run([*command, *bind, *pip, "/bin/sh", "-c", inside], check=True, timeout=1800)
+    inside = "make -C /src install"
+    subprocess.run([*command, *bind, *pip, "/bin/sh", "-c", inside], check=True, timeout=3000)
+
+
+def pip_paths():
+    """Files with this machine's settings of pip, and the files and folders that they name."""
+    command = [sys.executable, "-m", "pip", "config", "debug"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = set(re.findall(r"^ +(/.*), exists: True$", said, re.MULTILINE))
+    values = " ".join(re.findall(r"^ +[\w.-]+(?:: |=)(.*)$", said, re.MULTILINE))
+    # An index on a disk links to the files beside it.
+    found |= {os.path.dirname(url) for url in re.findall(r"file://(/[^ ']+)", values)}  # noqa: PTH120
+    found |= set(re.findall(r"(?<![^ '])/[^ ']+", values))
+    return sorted(path for path in found if Path(path).exists())
 
 
 class Container:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.lips.base import ClipReader
-from heygemd.lips.warp import masks
+from heygemd.lips.warp import lipline, masks
 from heygemd.lips.warp import mesh as meshes
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.landmarks import (
@@ -38,6 +38,9 @@ MAX_SHARPENING = 0.2
 TEETH_CONTRAST = 1.6  # teeth against the dark behind them
 TEETH_LEVEL = 90.0  # grey of teeth in usual light
 ALL_TEETH = 0.92
+FLESH_TINT = 7.0  # a and b, 0..255: what differs less from lips is flesh
+FLESH_DARKER, FLESH_BRIGHTER = 22.0, 45.0  # likewise L: lips shine, but are never black
+_FLESH = (UPPER_SECOND, LOWER_SECOND)
 _TEXTURE_QUANTILE = 0.8  # of local texture; half of all skin is smooth
 
 
@@ -57,6 +60,7 @@ class Key:
         texture: logarithm of how much fine detail it has.
         teeth: share of the gap that the upper teeth fill.
         inside: (n,) grey 0..255 at fixed places between the lips, row by row from the upper one.
+        flesh: share of the gap that looks like lips; much of it is no gap, whatever points say.
     """
 
     frame: int
@@ -70,6 +74,7 @@ class Key:
     texture: float
     teeth: float
     inside: Floats
+    flesh: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +124,8 @@ def cut_keys(clip: ClipReader, frames: Iterable[int], faces: Faces, mesh: Mesh) 
             continue
         rows = slice(box.y_px, box.y_px + box.height_px)
         pixels = picture[0, rows, box.x_px : box.x_px + box.width_px].copy()
-        points = own - np.array([box.x_px, box.y_px], np.float32)
+        corner = np.array([box.x_px, box.y_px], np.float32)
+        points = lipline.on_the_line(pixels, own - corner, iod_px)
         within = inside(pixels, points)
         found.append(
             Key(
@@ -134,6 +140,7 @@ def cut_keys(clip: ClipReader, frames: Iterable[int], faces: Faces, mesh: Mesh) 
                 texture=texture(pixels, points),
                 teeth=teeth(within),
                 inside=within,
+                flesh=flesh(pixels, points),
             )
         )
     return found
@@ -170,6 +177,41 @@ def inside(pixels: Picture, points: Floats) -> Floats:
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
     seen = cv2.remap(grey, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR)
     return np.asarray(seen, np.float32).ravel()
+
+
+def flesh(pixels: Picture, points: Floats) -> float:
+    """Share of the gap between the inner lips that has the lips' own colour.
+
+    Smoothed points of a mouth that opens from one frame to the next tell of a gap too soon.
+
+    Args:
+        pixels: (h, w, 3) BGR.
+        points: (468, 2) px in pixels.
+    """
+    lab = cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB).astype(np.float32)
+    up, low = points[list(UPPER_INNER[2:-2])], points[list(LOWER_INNER[2:-2])]
+    way = np.linspace(0.15, 0.85, 6, dtype=np.float32)[:, None, None]
+    gap = _seen(lab, up * (1.0 - way) + low * way)
+    unlike = [_unlike(gap, _seen(lab, points[None, list(lip[1:-1])])) for lip in _FLESH]
+    return float((np.minimum(*unlike) < 1.0).mean())
+
+
+def _unlike(gap: Floats, lip: Floats) -> Floats:
+    """(r, c) how far the (r, c, 3) Lab colours of a gap are from a lip's; 1 and more are another's.
+
+    Args:
+        gap: colours.
+        lip: (1, n, 3) colours of the lip.
+    """
+    away = gap - np.median(lip, axis=1)
+    depth = away[..., 0] / np.where(away[..., 0] < 0.0, FLESH_DARKER, FLESH_BRIGHTER)
+    return np.asarray(np.hypot(depth, np.linalg.norm(away[..., 1:], axis=2) / FLESH_TINT))
+
+
+def _seen(picture: Floats, spots: Floats) -> Floats:
+    """(r, c, 3) colours at (r, c, 2) places."""
+    x, y = cv2.split(spots)
+    return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR), np.float32)
 
 
 def teeth(within: Floats) -> float:

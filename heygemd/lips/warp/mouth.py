@@ -19,6 +19,8 @@ from heygemd.lips.warp.mesh import smoothstep
 # Where one upper tooth ends and the next begins, from the middle: half of each crown's width.
 TOOTH_EDGES = (0.0, 0.135, 0.235, 0.345, 0.45, 0.56)
 UPPER_EDGE = 0.050  # the incisors end this far under the resting lip line
+LINE_IOD = 0.012  # how thick the line is where closed lips touch
+DARK = 0.5  # of the lips' brightness: more is no dark inside
 _EDGE_X = (0.0, 0.06, 0.135, 0.18, 0.235, 0.29, 0.345, 0.6)
 _EDGE_Y = (0.0, 0.006, -0.004, -0.010, -0.012, 0.0, -0.012, -0.05)  # the scallop of crowns
 
@@ -96,8 +98,8 @@ def paint_inside(
     picture = _tongue(picture, places, palette.lips, opening.aperture)
     if teeth:
         picture = _teeth(picture, places, opening, palette.skin)
-    contact = 0.55 + 0.45 * smoothstep((places.y - places.upper) / 0.04)
-    contact = contact * (0.75 + 0.25 * smoothstep((places.lower - places.y) / 0.03))
+    contact = 0.68 + 0.32 * smoothstep((places.y - places.upper) / 0.03)
+    contact = contact * (0.80 + 0.20 * smoothstep((places.lower - places.y) / 0.03))
     iod_px = float(np.sqrt(abs(np.linalg.det(opening.axes))))
     blurred = cv2.GaussianBlur(picture * contact[..., None], (0, 0), max(0.5, 0.009 * iod_px))
     return np.asarray(blurred, np.float32)
@@ -113,13 +115,14 @@ def contact_line(points: Floats, shape: tuple[int, int], iod_px: float) -> Float
     """
     line = np.zeros(shape, np.float32)
     middle = (points[list(UPPER_INNER)] + points[list(LOWER_INNER)]) / 2
-    thickness = max(1, round(0.012 * iod_px))
+    thickness = max(1, round(LINE_IOD * iod_px))
     fixed = np.round(middle * 16).astype(np.int32)
     cv2.polylines(
         line, [fixed], isClosed=False, color=1.0, thickness=thickness, lineType=cv2.LINE_AA, shift=4
     )
     soft = cv2.GaussianBlur(line, (0, 0), max(0.6, 0.008 * iod_px))
-    return np.asarray(np.minimum(1.0, 1.2 * soft), np.float32)
+    fine = min(1.0, LINE_IOD * iod_px)  # the thinnest line is one pixel: too bold in a small face
+    return np.asarray(np.minimum(1.0, 1.2 * soft) * np.float32(fine), np.float32)
 
 
 def _places(opening: Opening, shape: tuple[int, ...]) -> _Places:
@@ -155,8 +158,9 @@ def _cavity(places: _Places, palette: Palette) -> Floats:
     """Dark flesh, darkest in the middle where it is deep; the person's own where it was seen."""
     flesh = np.array([0.20, 0.20, 0.30]) * palette.lips + np.array([4.0, 3.0, 12.0])
     colour = flesh * min(1.0, float(palette.skin.mean()) / 110.0 + 0.2)
-    if palette.inside.any():
-        colour = np.minimum(palette.inside, colour.mean() * 1.3)
+    own = float(palette.inside.mean())
+    if 0.0 < own < DARK * float(palette.lips.mean()):  # else it is the lips' own flesh, stretched
+        colour = palette.inside * min(1.0, 1.3 * colour.mean() / own)
     colour = colour.clip(0.0, 70.0)
     deep = np.exp(-(((places.depth - 0.5) / 0.42) ** 2)) * np.exp(-((places.side / 0.9) ** 2))
     return np.asarray(colour * (1.15 - 0.55 * deep)[..., None], np.float32)
@@ -172,13 +176,13 @@ def _tongue(picture: Floats, places: _Places, lip_colour: Floats, aperture: floa
 
 def _teeth(picture: Floats, places: _Places, opening: Opening, skin_colour: Floats) -> Floats:
     """The picture with upper teeth that stand still and lower ones that go with the jaw."""
-    tooth = 0.62 * np.array([0.93, 0.96, 1.0]) + 0.38 * skin_colour / max(1.0, skin_colour.max())
-    tooth = tooth * np.clip(1.25 * float(skin_colour.mean()), 45.0, 225.0)
+    tooth = 0.55 * np.array([0.92, 0.96, 1.0]) + 0.45 * skin_colour / max(1.0, skin_colour.max())
+    tooth = tooth * np.clip(1.45 * float(skin_colour.mean()), 45.0, 228.0)
     side = np.abs(places.x)
     crown = np.interp(side, _EDGE_X, _EDGE_Y).astype(np.float32)
-    shade = (np.exp(-((side / 0.34) ** 2)) * 0.72 + 0.18) * _between_teeth(side)
+    shade = (np.exp(-((side / 0.34) ** 2)) * 0.78 + 0.18) * _between_teeth(side)
     above = smoothstep((UPPER_EDGE + crown - places.y) / 0.018 + 0.5)
-    lit = shade * (0.62 + 0.38 * smoothstep((places.y - places.upper) / 0.05))
+    lit = shade * (0.86 + 0.14 * smoothstep((places.y - places.upper) / 0.05))
     picture = _lay(picture, tooth * lit[..., None], above)
     floor = float(np.interp(0.0, *_edge(opening, LOWER_INNER))) - 0.028
     below = smoothstep((places.y - floor + 0.5 * crown) / 0.02 + 0.5) * (1.0 - above)

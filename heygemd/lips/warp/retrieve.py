@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.lips.warp.geometry import Floats
+from heygemd.lips.warp.mesh import smoothstep
 
 # Costs were found on a dozen clips by eye (lipmodel 4).
 APERTURE_UNIT = 0.05  # IOD; an aperture wrong by this much costs APERTURE_COST
@@ -22,6 +23,13 @@ LEAK_COST = 3.0
 POSE_UNIT = 0.1  # distance between the directions that two faces look in
 POSE_COST = 0.4
 BLUR_COST = 3.0  # else motion-blurred frames win, being near everything
+FALSE_GAP = (0.2, 0.45)  # share of the gap that looks like lips: none below, all above is false
+FALSE_COST = 15.0
+RUSH = (
+    0.03,
+    0.07,
+)  # IOD a frame: points of faster mouths, smoothed in time, are not where lips are
+RUSH_COST = 5.0
 SWITCH_COST = 1.5
 SWITCH_FLOOR = 0.15  # share of it that even a jump between like shapes costs
 TEETH_UNIT = 40.0  # grey levels; an inside that jumps by this much costs TEETH_COST
@@ -53,11 +61,15 @@ class Looks:
         blur: (P,) 0 for sharp keys, the logarithm of the detail that others lack.
         leak: (P,) IOD, widest gap left between the lips.
         inside: (P, n) grey 0..255 at fixed places between the lips.
+        flesh: (P,) share of the gap that looks like lips.
+        rush: (P,) IOD a frame by which the aperture changes.
     """
 
     blur: Floats
     leak: Floats
     inside: Floats
+    flesh: Floats
+    rush: Floats
 
 
 def farthest(rows: Floats, n_wanted: int) -> NDArray[np.int64]:
@@ -94,6 +106,10 @@ def fit_costs(wanted: Mouths, offered: Mouths, looks: Looks) -> Floats:
     closing = np.clip(2.0 - gap / CLOSED, 0.0, 1.0)
     left = np.minimum(looks.leak[None] / LEAK_UNIT, 4.0)
     costs += closing * LEAK_COST * left**2
+    low, high = FALSE_GAP
+    costs += FALSE_COST * smoothstep((looks.flesh - low) / (high - low)) * np.minimum(own / 0.05, 1)
+    low, high = RUSH
+    costs += RUSH_COST * smoothstep((looks.rush - low) / (high - low))
     costs += POSE_COST * _square_distance(wanted.facing, offered.facing) / POSE_UNIT**2
     return np.asarray(costs + BLUR_COST * (looks.blur**2)[None], np.float32)
 

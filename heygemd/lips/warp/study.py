@@ -19,6 +19,8 @@ from heygemd.lips.warp.voice import Voice
 from heygemd.packed import PackedPoints
 from heygemd.records import FaceTrack, Points, Timeline
 
+BEYOND_FRAMES = 250  # so far before and after the frames that are shown, mouths are borrowed
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -73,7 +75,8 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
     share = _share(pose, source)
     person = retarget.meet(shapes, basis)
     coefs = retarget.suit(voice.coefs_at(heard, frame_times(clip.timeline)), person, basis)
-    cut = _cut_keys(clip, shapes, person, _often_used(source, share), basis, mesh)
+    worthy = _worthy(pose, track.cuts, source, share)
+    cut = _cut_keys(clip, shapes, person, worthy, basis, mesh)
     complexion = cover.learn(cut)
     lent = cover.uncovered(cut, complexion)
     path = _assign(coefs, lent, pose, source, person, basis)
@@ -117,10 +120,22 @@ def _share(pose: Pose, source: NDArray[np.int64]) -> Floats:
     return share
 
 
-def _often_used(source: NDArray[np.int64], share: Floats) -> NDArray[np.int64]:
-    """Source frames worth borrowing from: those shown in full, else those shown at all."""
-    full = source[share > 0.5 * share.max()]
-    return np.unique(full)
+def _worthy(
+    pose: Pose, cuts: tuple[int, ...], source: NDArray[np.int64], share: Floats
+) -> NDArray[np.int64]:
+    """Source frames to borrow from: those shown in full, else at all, and some beyond.
+
+    A sound shorter than the clip ends before some mouths are shown; they are as good as the others,
+    as long as they belong to the same shots.
+    """
+    full = np.unique(source[share > 0.5 * share.max()])
+    seen = np.isfinite(pose.scale)
+    strong = retarget.strength(pose, seen, np.arange(len(seen)))
+    shot = np.searchsorted(np.array(cuts), np.arange(len(seen)), side="right")
+    near = np.isin(shot, shot[full])
+    near[: max(0, int(full[0]) - BEYOND_FRAMES)] = False
+    near[int(full[-1]) + 1 + BEYOND_FRAMES :] = False
+    return np.union1d(full, np.flatnonzero(near & (strong > 0.5 * share.max())))
 
 
 def _cut_keys(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
@@ -172,8 +187,21 @@ def _assign(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
         blur=keys.blur(lent),
         leak=np.array([key.leak for key in lent], np.float32),
         inside=np.stack([key.inside for key in lent]),
+        flesh=np.array([key.flesh for key in lent], np.float32),
+        rush=_rush(person.aperture)[frames],
     )
     return retrieve.choose(wanted, offered, looks, frames)
+
+
+def _rush(aperture: Floats) -> Floats:
+    """(T,) IOD by which the aperture changes from one frame to the next, on average of both sides.
+
+    Args:
+        aperture: (T,) IOD, NaN without a face.
+    """
+    padded = np.pad(aperture, 1, mode="edge")
+    step = np.abs(padded[2:] - padded[:-2]) / 2
+    return np.asarray(np.nan_to_num(step), np.float32)
 
 
 def _visible(coefs: Floats, basis: Basis) -> Floats:

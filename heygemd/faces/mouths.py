@@ -1,0 +1,103 @@
+"""Small grey pictures of a mouth, upright and always the same size, whatever the head does."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.faces.opencv import cv2
+from heygemd.records import Frames, Points
+
+HEIGHT_PX, WIDTH_PX = 64, 96
+_WIDTHS = 2.0  # mouth widths across a crop
+_BELOW = 0.1  # mouth widths by which the middle lies below that of the lips: more chin, less nose
+_REACH = 12  # frames to either side over which the place on the face and the size are averaged
+
+# Points of MediaPipe's canonical face model.
+_CORNERS = (61, 291)
+_EYES = ((33, 133), (362, 263))
+_NOSE_BASE = 2
+_LIPS = (0, 17, 61, 291, 37, 267, 84, 314)
+
+
+def mouth_views(points: Points) -> NDArray[np.float32]:
+    """Where each frame's mouth crop lies.
+
+    The crop hangs on the nose and turns with the eyes; its place on the face and its size are
+    means over about a second, so that it follows the head and not the lips.
+
+    Args:
+        points: (T, 478, 3) px, NaN rows without a face.
+
+    Returns:
+        (T, 2, 3) float32 affine maps from crop pixels to picture pixels; NaN without a face.
+    """
+    seen = np.isfinite(points).all(axis=(1, 2))
+    views = np.full((len(points), 2, 3), np.nan, np.float32)
+    if not seen.any():
+        return views
+    known = points[seen].astype(np.float64)
+    left, right = (known[:, list(eye)].mean(axis=1) for eye in _EYES)
+    across = (right - left)[:, :2]
+    across /= np.linalg.norm(across, axis=1, keepdims=True)
+    down = np.stack([-across[:, 1], across[:, 0]], axis=1)
+    size = _mean_around(np.linalg.norm(known[:, _CORNERS[1]] - known[:, _CORNERS[0]], axis=1))
+    nose = known[:, _NOSE_BASE, :2]
+    hang = (known[:, list(_LIPS), :2].mean(axis=1) - nose) / size[:, None]
+    along = _mean_around((hang * across).sum(axis=1))
+    below = _mean_around((hang * down).sum(axis=1)) + _BELOW
+    middle = nose + size[:, None] * (along[:, None] * across + below[:, None] * down)
+    step = (size * _WIDTHS / WIDTH_PX)[:, None]
+    corner = middle - step * (across * (WIDTH_PX - 1) / 2 + down * (HEIGHT_PX - 1) / 2)
+    views[seen] = np.stack([across * step, down * step, corner], axis=2)
+    return views
+
+
+def cut_mouths(frames: Frames, views: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The mouth of every frame.
+
+    Args:
+        frames: (N, H, W, 3) BGR.
+        views: (N, 2, 3) of these frames, from ``mouth_views``.
+
+    Returns:
+        (N, 64, 96) grey; black where no face is.
+    """
+    crops = np.zeros((len(frames), HEIGHT_PX, WIDTH_PX), np.uint8)
+    for crop, frame, view in zip(crops, frames, views, strict=True):
+        if np.isfinite(view).all():
+            crop[:] = _cut(frame, view)
+    return crops
+
+
+def _cut(frame: NDArray[np.uint8], view: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """One crop; what lies around it is first averaged down to about its resolution."""
+    edges = view @ np.array(
+        [[0, WIDTH_PX, 0, WIDTH_PX], [0, 0, HEIGHT_PX, HEIGHT_PX], [1, 1, 1, 1]], np.float32
+    )
+    limit = np.array(frame.shape[1::-1])
+    first = np.clip(np.floor(edges.min(axis=1)).astype(int) - 4, 0, limit - 1)
+    stop = np.clip(np.ceil(edges.max(axis=1)).astype(int) + 5, first + 1, limit)
+    near = cv2.cvtColor(frame[first[1] : stop[1], first[0] : stop[0]], cv2.COLOR_BGR2GRAY)
+    shrink = max(1, int(np.hypot(*view[:, 0])))
+    if shrink > 1:
+        width_px, height_px = (max(1, round(edge / shrink)) for edge in near.shape[1::-1])
+        near = cv2.resize(near, (width_px, height_px), interpolation=cv2.INTER_AREA)
+    scale = np.array(near.shape[1::-1]) / (stop - first)
+    local = view.copy()
+    local[:, 2] = (local[:, 2] - first + 0.5) * scale - 0.5
+    local[:, :2] *= scale[:, None]
+    crop = cv2.warpAffine(
+        near,
+        local,
+        (WIDTH_PX, HEIGHT_PX),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(crop, np.uint8)
+
+
+def _mean_around(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) each value's mean with its neighbours; the ends are repeated."""
+    padded = np.pad(values, _REACH, mode="edge")
+    return np.convolve(padded, np.ones(2 * _REACH + 1) / (2 * _REACH + 1), mode="valid")

@@ -1,0 +1,137 @@
+"""What is said of a clip that is done: its result, its warnings, its pictures for the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.faces.likeness import ALIKE
+from heygemd.media.silence import Stretch
+from heygemd.records import (
+    Clip,
+    ClipPictures,
+    ClipResult,
+    FaceTrack,
+    Notice,
+    Timeline,
+    VideoInfo,
+    Waveform,
+)
+from heygemd.report.pictures import Sampler, waveform
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """All that is known of a clip once its mp4 is written and checked.
+
+    Attributes:
+        sound: what is heard with it, from its first frame on.
+        is_quiet: nothing can be heard.
+        silences: in seconds, where lips had nothing to say.
+        untouched: (n_out,) where the lip model changed nothing.
+        sampler: has seen the frames.
+        timings_s: seconds of wall time per stage.
+        notes: what else was measured or decided.
+    """
+
+    clip: Clip
+    info: VideoInfo
+    timeline: Timeline
+    faces: FaceTrack
+    sound: Waveform
+    is_quiet: bool
+    silences: tuple[Stretch, ...]
+    untouched: NDArray[np.bool_]
+    sampler: Sampler
+    timings_s: dict[str, float]
+    notes: dict[str, float | int | str]
+
+
+def result_of(done: Done) -> ClipResult:
+    """The record that becomes ``<stem>.json`` and a card of the report."""
+    timeline, faces = done.timeline, done.faces
+    without_face = ~faces.present[timeline.source]
+    gaps = ranges(without_face)
+    return ClipResult(
+        done.clip,
+        "ok",
+        info=done.info,
+        n_frames=timeline.n_frames,
+        fps=timeline.fps,
+        duration_s=timeline.n_frames / timeline.fps,
+        coverage=faces.coverage,
+        gaps=gaps,
+        untouched=ranges(done.untouched & ~without_face),
+        alike=faces.alike,
+        silences=silent_frames(done.silences, timeline),
+        runs=runs_of(timeline),
+        timings_s=done.timings_s,
+        warnings=tuple(_warnings(done, without_face)),
+        notes={"n_source_frames": len(faces.detected), "cuts": len(faces.cuts), **done.notes},
+        pictures=_pictures(done, gaps),
+    )
+
+
+def ranges(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
+    """[first, last] of every run of True."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
+    return tuple((int(a), int(b) - 1) for a, b in edges.reshape(-1, 2))
+
+
+def silent_frames(silences: tuple[Stretch, ...], timeline: Timeline) -> tuple[tuple[int, int], ...]:
+    """[first, last] of the output frames that lie wholly in each silence; none for tiny ones."""
+    found = []
+    for start_s, stop_s in silences:
+        first = -int(-start_s * timeline.fps // 1)
+        last = min(int(stop_s * timeline.fps // 1), timeline.n_frames) - 1
+        if first <= last:
+            found.append((first, last))
+    return tuple(found)
+
+
+def runs_of(timeline: Timeline) -> tuple[tuple[int, int, int, int], ...]:
+    """(first, last, first source frame, last source frame) of every steady stretch."""
+    source = timeline.source.tolist()
+    found: list[tuple[int, int, int, int]] = []
+    at = 0
+    while at < len(source):
+        end, step = at, 0
+        while end + 1 < len(source):
+            move = source[end + 1] - source[end]
+            if move not in {-1, 0, 1} or (end > at and move != step):
+                break
+            end, step = end + 1, move
+        found.append((at, end, source[at], source[end]))
+        at = end + 1
+    return tuple(found)
+
+
+def _warnings(done: Done, without_face: NDArray[np.bool_]) -> Iterator[Notice]:
+    if done.is_quiet:
+        yield Notice("silent_sound")
+    if without_face.any():
+        n_gone, n_frames = int(without_face.sum()), len(without_face)
+        yield Notice("frames_without_face", {"n_gone": n_gone, "n_frames": n_frames})
+    n_untouched = int((done.untouched & ~without_face).sum())
+    if n_untouched:
+        yield Notice(
+            "frames_untouched", {"n_untouched": n_untouched, "n_frames": len(without_face)}
+        )
+    n_strange = sum(how_alike < ALIKE for *_, how_alike in done.faces.alike)
+    if n_strange:
+        n_shots = len(done.faces.alike)
+        yield Notice("reference_not_seen", {"n_strange": n_strange, "n_shots": n_shots})
+    if done.faces.cuts:
+        yield Notice("cuts", {"n_cuts": len(done.faces.cuts)})
+
+
+def _pictures(done: Done, gaps: tuple[tuple[int, int], ...]) -> ClipPictures:
+    """What the report shows of the clip."""
+    sound, sampler, timeline = done.sound, done.sampler, done.timeline
+    n_samples = round(timeline.n_frames / timeline.fps * sound.rate_hz)
+    heard = Waveform(sound.samples[:n_samples], sound.rate_hz)
+    wave = waveform(heard, n_frames=timeline.n_frames, gaps=gaps, chosen=sampler.chosen)
+    return ClipPictures(sampler.sheet(), sampler.poster(), wave)

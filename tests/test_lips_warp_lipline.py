@@ -1,0 +1,61 @@
+import cv2
+import numpy as np
+import pytest
+from drawn_talker import LIPS, SIZE, draw, pose, shapes
+
+from heygemd.lips.warp import geometry, lipline
+from heygemd.lips.warp.landmarks import LOWER_INNER, OUTER, UPPER_INNER
+
+UP, LOW = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
+IOD_PX = 70.0
+
+
+def face(aperture):
+    return geometry.to_image(shapes([aperture]), pose(1, iod_px=IOD_PX))[0, :468, :2]
+
+
+def with_line(points, shift_px):
+    """The drawn face with closed lips and a dark line, so far below where landmarks have it."""
+    whole = geometry.to_image(shapes([0.0]), pose(1, iod_px=IOD_PX))[0]
+    picture = draw(whole)
+    cv2.fillPoly(picture, [np.round(points[list(OUTER)]).astype(np.int32)], LIPS)
+    line = points[[UPPER_INNER[0], *UP, UPPER_INNER[-1]]] + np.array([0, shift_px], np.float32)
+    cv2.polylines(
+        picture, [np.round(line * 16).astype(np.int32)], False, (20, 20, 40), 2, cv2.LINE_AA, 4
+    )
+    return picture
+
+
+@pytest.mark.parametrize("shift_px", [-2.5, 0.0, 2.0])
+def test_closed_lips_are_moved_onto_the_line_that_the_picture_shows(shift_px):
+    points = face(0.0)
+
+    moved = lipline.on_the_line(with_line(points, shift_px), points, IOD_PX)
+
+    assert moved[UP, 1] - points[UP, 1] == pytest.approx(shift_px, abs=0.8)
+    assert moved[LOW] - points[LOW] == pytest.approx(moved[UP] - points[UP])
+
+
+def test_an_open_mouth_is_left_as_it_is():
+    points = face(0.2)
+
+    moved = lipline.on_the_line(with_line(points, 3.0), points, IOD_PX)
+
+    np.testing.assert_array_equal(moved, points)
+
+
+def test_nothing_but_the_inner_lips_moves():
+    points = face(0.0)
+
+    moved = lipline.on_the_line(with_line(points, 2.0), points, IOD_PX)
+
+    assert set(np.flatnonzero((moved != points).any(axis=1)).tolist()) <= {*UP, *LOW}
+
+
+def test_a_picture_without_a_line_moves_nothing_far():
+    points = face(0.0)
+    flat = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
+
+    moved = lipline.on_the_line(flat, points, IOD_PX)
+
+    assert np.abs(moved - points).max() < 0.01 * IOD_PX

@@ -1,0 +1,73 @@
+"""The detector and the one lip model, loaded once, checked and warm."""
+
+import pytest
+from pydantic import ValidationError
+
+from heygemd import models
+from heygemd.errors import ConfigError, GpuLostError, ModelError
+from heygemd.settings import Faces, Model, Restore
+
+
+def load(faces=None, restore=None, **model):
+    return models.load(
+        Model(**{"device": "cpu", **model}), faces or Faces(workers=1), restore or Restore()
+    )
+
+
+def test_the_built_in_model_is_the_default_and_says_what_it_is():
+    loaded = load()
+    facts = loaded.facts
+    loaded.close()
+    assert (facts.name, facts.device, facts.detector) == ("warp", "cpu", "mediapipe")
+    assert len(facts.sha256) == 64
+
+
+def test_passthrough_has_no_weights():
+    loaded = load(name="passthrough")
+    loaded.close()
+    assert (loaded.facts.name, loaded.facts.sha256) == ("passthrough", "")
+
+
+def test_as_many_threads_may_ask_the_detector_as_were_set():
+    loaded = load(Faces(workers=3), name="passthrough")
+    loaded.close()
+    assert loaded.n_workers == 3
+
+
+def test_wav2lip_without_a_checkpoint_says_how_to_get_one_ready():
+    with pytest.raises(ConfigError, match="heygemd models add"):
+        load(name="wav2lip")
+
+
+def test_a_checkpoint_that_is_none_is_named_as_what_it_is(tmp_path):
+    page = tmp_path / "wav2lip.pth"
+    page.write_text("<!DOCTYPE html><html>Sign in to download</html>")
+    with pytest.raises(ModelError, match="web page"):
+        load(name="wav2lip", path=page)
+
+
+def test_a_model_that_wants_a_mesh_refuses_a_detector_of_boxes():
+    with pytest.raises(ConfigError, match=r"faces\.detector = mediapipe"):
+        load(Faces(detector="s3fd", workers=1))
+
+
+def test_a_gpu_that_was_asked_for_and_is_not_there_is_no_reason_to_take_the_cpu():
+    with pytest.raises(GpuLostError, match="cuda:63"):
+        load(device="cuda:63")
+
+
+def test_a_model_that_does_not_exist_is_refused_by_the_settings():
+    with pytest.raises(ValidationError):
+        Model(name="wav2lips")
+
+
+def test_a_restorer_wants_meshes(tmp_path):
+    with pytest.raises(ConfigError, match=r"restore\.path wants face meshes"):
+        load(Faces(detector="s3fd"), Restore(path=tmp_path / "gfpgan.pth"), name="passthrough")
+
+
+def test_a_restorer_that_is_none_is_named_as_what_it_is(tmp_path):
+    path = tmp_path / "page.pth"
+    path.write_text("<html>")
+    with pytest.raises(ModelError, match="a web page"):
+        load(None, Restore(path=path), name="passthrough")

@@ -1,0 +1,143 @@
+"""The path of one video, with real ffmpeg and models that say what they were asked."""
+
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+
+import lavfi
+import numpy as np
+import pytest
+from stage_fakes import FixedFace, Painter
+
+from heygemd.errors import NoFaceError, TransientError
+from heygemd.media import tool
+from heygemd.media.limits import Limits
+from heygemd.models import Models
+from heygemd.records import Clip, EncodeOptions, RenderOptions
+from heygemd.render import ClipTask, Studio, hear, render_clip
+
+
+@pytest.fixture(scope="module")
+def studio():
+    lossless = EncodeOptions(codec="libx264", quality=0, preset="ultrafast")
+    return Studio(tool.find_ffmpeg(), Limits(), lossless, batch=7)
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory):
+    """A clip of 25 frames and a voice that is worth 40."""
+    folder = tmp_path_factory.mktemp("media")
+    lavfi.film(folder / "clip.mp4", n_frames=25)
+    lavfi.tone(folder / "voice.wav", seconds=1.6)
+    return folder
+
+
+def task_of(media, studio, lips, out, *, progress=None, stopped=None, **options):
+    options = RenderOptions(**options)
+    clip = Clip("0001", "clip.mp4", "clip", media / "clip.mp4")
+    heard = hear(media / "voice.wav", options, lips, studio)
+    task = ClipTask(clip, heard, out / "out.mp4", options)
+    return replace(task, progress=progress or task.progress, stopped=stopped or task.stopped)
+
+
+def pixels(path, n_frames):
+    raw = lavfi.raw_frames(path, pixel_format="gray")
+    return np.frombuffer(raw, np.uint8).reshape(n_frames, 120, 160)
+
+
+def test_every_output_frame_is_spoken_once_in_order(media, studio, tmp_path):
+    lips = Painter()
+    render_clip(task_of(media, studio, lips, tmp_path), Models(FixedFace(), lips), studio)
+    assert [n for span in lips.spans for n in span] == list(range(40))
+
+
+def test_a_patch_is_in_the_output_and_the_rest_is_the_source_forth_and_back(
+    media, studio, tmp_path
+):
+    lips = Painter()
+    task = task_of(media, studio, lips, tmp_path)
+    render_clip(task, Models(FixedFace(), lips), studio)
+    source, out = pixels(media / "clip.mp4", 25), pixels(task.out, 40)
+    assert (out[:, 55:85, 65:95] > 230).all()
+    # BGR has no room for the test picture's wildest colours: near, not equal.
+    away = np.abs(out[:, None, :48].astype(int) - source[None, :, :48]).mean(axis=(2, 3))
+    assert away.argmin(axis=1).tolist() == [*range(25), *range(23, 8, -1)]
+    assert away.min(axis=1).max() < 1.0
+
+
+def test_the_result_says_what_was_done(media, studio, tmp_path):
+    lips = Painter()
+    result = render_clip(task_of(media, studio, lips, tmp_path), Models(FixedFace(), lips), studio)
+    assert (result.outcome, result.n_frames, result.duration_s) == ("ok", 40, Fraction(8, 5))
+    assert (result.coverage, result.gaps, result.notes["n_source_frames"]) == (1.0, (), 25)
+    assert {"probe", "faces", "study", "decode", "lips", "render", "verify", "total"} == set(
+        result.timings_s
+    )
+    assert result.pictures.sheet.startswith(b"\xff\xd8")
+
+
+def test_source_frames_are_looked_at_once_however_long_the_voice_is(media, studio, tmp_path):
+    lips, detector = Painter(), FixedFace()
+    render_clip(task_of(media, studio, lips, tmp_path), Models(detector, lips), studio)
+    assert detector.n_seen == 25
+
+
+def test_a_clip_without_a_face_says_where_none_was_seen(media, studio, tmp_path):
+    lips = Painter()
+    with pytest.raises(NoFaceError, match="0 of 25 frames"):
+        render_clip(
+            task_of(media, studio, lips, tmp_path), Models(FixedFace(sees=False), lips), studio
+        )
+    assert lips.studied == []
+
+
+def test_trim_stops_at_the_end_of_the_clip(media, studio, tmp_path):
+    lips = Painter()
+    task = task_of(media, studio, lips, tmp_path, length="trim")
+    assert render_clip(task, Models(FixedFace(), lips), studio).n_frames == 25
+
+
+def test_progress_is_told_stage_by_stage_up_to_the_last_frame(media, studio, tmp_path):
+    lips, told = Painter(), []
+    task = task_of(media, studio, lips, tmp_path, progress=lambda *step: told.append(step))
+    render_clip(task, Models(FixedFace(), lips), studio)
+    assert [stage for stage, *_ in told] == sorted(stage for stage, *_ in told)
+    assert ("faces", 25, 25) in told
+    assert told[-1] == ("render", 40, 40)
+
+
+@pytest.mark.parametrize("stage", ["faces", "render"])
+def test_a_stop_is_heeded_within_a_batch(media, studio, tmp_path, stage):
+    lips, told = Painter(), []
+    task = task_of(
+        media,
+        studio,
+        lips,
+        tmp_path,
+        progress=lambda *step: told.append(step),
+        stopped=lambda: any(name == stage for name, *_ in told),
+    )
+    with pytest.raises(TransientError) as caught:
+        render_clip(task, Models(FixedFace(), lips), studio)
+    assert caught.value.reason == "stopped"
+    assert told[-1][:2] == (stage, 7)
+
+
+def test_what_a_model_raises_in_its_thread_comes_out_as_it_is(media, studio, tmp_path):
+    lips = Painter(error=TransientError("the device is busy", code="busy"))
+    with pytest.raises(TransientError, match="the device is busy"):
+        render_clip(task_of(media, studio, lips, tmp_path), Models(FixedFace(), lips), studio)
+
+
+@pytest.mark.parametrize(("offset_ms", "shift"), [(40.0, 640), (-40.0, -640), (0.0, 0)])
+def test_an_offset_moves_what_the_model_hears_and_not_what_people_hear(
+    media, studio, offset_ms, shift
+):
+    lips = Painter()
+    heard = hear(Path(media / "voice.wav"), RenderOptions(sync_offset_ms=offset_ms), lips, studio)
+    (moved,), plain = lips.heard, heard.sound
+    assert len(moved.samples) == len(plain.samples)
+    assert moved.rate_hz == plain.rate_hz == 16000
+    there = slice(max(0, shift), len(plain.samples) + min(0, shift))
+    before = slice(max(0, -shift), len(plain.samples) - max(0, shift))
+    assert np.array_equal(moved.samples[there], plain.samples[before])
