@@ -167,7 +167,7 @@ class Bench:
             asked = self._asked(sound, watched.timeline, person)[:n_frames]
             figures |= mouths.obedience(asked, apertures, person.aperture[source])
             figures |= {
-                "jitter": mouths.jitter(out) / mouths.jitter(own[source]),
+                "jitter": mouths.trembling(out, own[source]),
                 "flicker_p50": _ratio(looks.flicker, 0.5),
                 "flicker_p98": _ratio(looks.flicker, 0.98),
             }
@@ -323,6 +323,15 @@ def means(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     return found
 
 
+def write_figures(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """All rows as JSON; null where a figure has no meaning."""
+    told = [
+        {key: None if isinstance(v, float) and np.isnan(v) else v for key, v in row.items()}
+        for row in rows
+    ]
+    path.write_text(json.dumps({"machine": platform.processor(), "rows": told}, indent=2) + "\n")
+
+
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -384,9 +393,8 @@ def main() -> None:
                 print(f"{run.name}: {error}")
                 continue
             print(f"{run.name}: {line(rows[-1])}", flush=True)
+            write_figures(arguments.out / "lips.json", rows)
     print_table(rows)
-    figures = {"machine": platform.processor(), "rows": rows}
-    (arguments.out / "lips.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":
