@@ -68,6 +68,7 @@ SHOWN = (
     *("r", "slope", "leak", "closed", "open", "jitter", "sharp", "fine", "flicker_p50"),
     *("flicker_p98", "offset_ms", "confidence", "psnr_db", "ssim", "lip_error", "ms"),
 )
+LEAST = 0.01  # of what is compared; a still picture has no flicker
 BATCH = 8
 
 
@@ -245,11 +246,11 @@ def _pairs(
 
 
 def _ratio(pairs: Sequence[tuple[float, float]], quantile: float) -> float:
-    """A quantile of the output's figure against the same of the source's."""
+    """A quantile of the output's figure against the same of the source's; NaN where that is 0."""
     if not pairs:
         return float("nan")
     source, output = np.quantile(np.array(pairs), quantile, axis=0)
-    return float(output / max(source, 1e-6))
+    return float(output / source) if source > LEAST else float("nan")
 
 
 def sound_of(clip: Path, folder: Path) -> Path | None:
