@@ -94,6 +94,9 @@ def _folders(settings: Settings) -> Iterator[Finding]:
     named = {"inbox": folders.inbox, "outbox": folders.outbox, "work": folders.work}
     for name, path in named.items():
         yield _folder(name, path)
+    for name in ("inbox", "outbox"):
+        if is_silent(named[name]):
+            yield from trials.look_at_mark(name, named[name])
     check_folders(SpoolFolders(folders.inbox, folders.outbox, folders.work))
     yield Finding("folders", "ok", "apart from each other and from the program; no links")
 
@@ -105,14 +108,14 @@ def _folder(name: str, path: Path) -> Finding:
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
         advice = f"give the user that runs heygemd (uid {os.getuid()}) all rights on it"
         return Finding(name, "error", f"{path} cannot be read and written", advice)
-    free_bytes = shutil.disk_usage(path).free
-    kind = file_system(path)
-    found = f"{path} ({kind}, {free_bytes / 1e9:.1f} GB free)"
+    usage, kind = shutil.disk_usage(path), file_system(path)
+    free = f"{usage.free / 1e9:.1f} GB free" if usage.total else "does not tell its free space"
+    found = f"{path} ({kind}, {free})"
     if name == "inbox" and is_silent(path):
         found += ", polled, since this file system sends no events"
     if name == "work" and is_silent(path):
         return Finding(name, "warning", found, "put the work folder on a local disk")
-    if name != "inbox" and free_bytes < _WORK_BYTES:
+    if name != "inbox" and usage.total and usage.free < _WORK_BYTES:
         return Finding(name, "warning", found, "free some space: jobs wait when a disk is full")
     return Finding(name, "ok", found)
 

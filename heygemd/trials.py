@@ -19,6 +19,7 @@ from heygemd.media import encode, probe, tool
 from heygemd.media.limits import Limits
 from heygemd.service import put_whole
 from heygemd.spool.fsops import FsOps
+from heygemd.spool.shares import share_id_of
 
 _SKEW_S = 60.0
 _WATCHES = 8192  # folders that may be listened to; what Debian 12 gives at least
@@ -193,6 +194,16 @@ def look_at_events(inbox: Path, limits: Path = _INOTIFY) -> Iterator[Finding]:
         if n < least
     ]
     yield Finding("events", "warning" if advice else "ok", found, "; ".join(advice))
+
+
+def look_at_mark(name: str, share: Path) -> Iterator[Finding]:
+    """Whether a share could be told from its bare mount point while it is away."""
+    share_id = share_id_of(FsOps(), share)
+    if share_id:
+        yield Finding(f"{name} mark", "ok", f"carries SHARE_ID {share_id}")
+    else:
+        found = "no SHARE_ID: while the share is away its mount point looks like an empty one"
+        yield Finding(f"{name} mark", "warning", found, "heygemd init, while it is mounted")
 
 
 def look_at_driver(path: Path = _DRIVER) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from heygemd import cli, trials
 from heygemd.media import tool
 from heygemd.settings import Encode
 from heygemd.spool.fsops import FsOps
+from heygemd.spool.shares import init_share
 
 pytestmark = pytest.mark.timeout(120)  # real encoders and a real model on a busy machine
 
@@ -130,6 +131,16 @@ def test_few_inotify_watches_are_a_warning(tmp_path, text, level):
     (tmp_path / "max_user_instances").write_text("128\n")
     (found,) = trials.look_at_events(tmp_path, tmp_path)
     assert found.level == level
+
+
+def test_a_share_without_a_mark_is_a_warning_until_it_is_marked(tmp_path):
+    (before,) = trials.look_at_mark("inbox", tmp_path)
+    init_share(FsOps(), tmp_path, "mark of the inbox")
+    (after,) = trials.look_at_mark("inbox", tmp_path)
+
+    assert (before.level, after.level) == ("warning", "ok")
+    assert "heygemd init" in before.advice
+    assert "mark of the inbox" in after.found
 
 
 def test_few_inotify_listeners_are_a_warning_with_the_words_to_type(tmp_path):
