@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from heygemd import outcome
 from heygemd.errors import LimitError, MediaError, PortraitError, TransientError
-from heygemd.faces import paste, track, watch
+from heygemd.faces import kept, paste, track, watch
 from heygemd.faces.detect import areas
 from heygemd.faces.likeness import Look, look_at
 from heygemd.lips.base import LipModel, Plan, Voice
+from heygemd.log import log
 from heygemd.media import audio, encode, probe, silence, verify
+from heygemd.media.credentials import Signer
 from heygemd.media.decode import VideoReader
 from heygemd.media.limits import Limits
 from heygemd.media.timeline import lay_timeline
@@ -54,12 +56,18 @@ def no_progress(stage: str, n_done: int, n_frames: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """What rendering needs besides the models: ffmpeg, its limits, how outputs are written."""
+    """What rendering needs besides the models: ffmpeg, its limits, how outputs are written.
+
+    Attributes:
+        tracks: face tracks of clips seen before; None keeps none.
+    """
 
     tool: Ffmpeg
     limits: Limits
     encode: EncodeOptions
     batch: int = 16
+    signer: Signer | None = None
+    tracks: kept.TrackCache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +176,8 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     batch = max(1, min(studio.batch, _BATCH_BYTES // (info.width_px * info.height_px * 3)))
     reader = VideoReader(studio.tool, task.clip.path, info, studio.limits)
     with clock.stage("faces"):
-        faces = _find_faces(task, reader, models, batch)
+        faces = _faces_of(task, reader, models, studio, batch)
+        track.require_coverage(faces, task.options.min_coverage)
     timeline = lay_timeline(
         len(faces.detected), info.fps, task.heard.duration_s, task.options.length
     )
@@ -206,6 +215,9 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             limits=studio.limits,
         )
     with clock.stage("verify"):
+        if studio.signer is not None:
+            title, comment = task.clip.stem, studio.encode.comment
+            studio.signer.sign(task.out, title=title, comment=comment)
         verify.verify_video(
             task.out,
             n_frames=timeline.n_frames,
@@ -235,6 +247,28 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     )
 
 
+def _faces_of(
+    task: ClipTask, reader: VideoReader, models: Models, studio: Studio, batch: int
+) -> FaceTrack:
+    """The person to follow, known from an earlier job where the clip and all else is the same."""
+    cache, clip, detector = studio.tracks, task.clip, models.detector
+    if cache is None or not clip.sha256 or task.heard.person is not None:
+        return _find_faces(task, reader, models, batch)
+    key = kept.key_of(
+        clip.sha256, detector.name, detector.version, studio.tool.version, task.options.face
+    )
+    known = cache.get(key)
+    if known is None:
+        faces = _find_faces(task, reader, models, batch)
+        cache.put(key, kept.Kept(faces, reader.prints))
+        return faces
+    reader.recall(known.prints)
+    n_frames = len(known.prints)
+    task.progress("faces", n_frames, n_frames)
+    log.info("track.recalled", n_frames=n_frames)
+    return known.track
+
+
 def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int) -> FaceTrack:
     """Pass one: every frame is looked at once."""
     with prefetch(reader.read_all(batch)) as batches:
@@ -246,9 +280,7 @@ def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int)
             wants_looks=task.heard.person is not None,
         )
     options, person = task.options, task.heard.person
-    faces = track.track_face(seen.sightings, seen.cuts, options.face, seen.frame_size, person)
-    track.require_coverage(faces, task.options.min_coverage)
-    return faces
+    return track.track_face(seen.sightings, seen.cuts, options.face, seen.frame_size, person)
 
 
 def _voice_shares(task: ClipTask, timeline: Timeline) -> NDArray[np.float32]:
