@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heygemd import outcome
-from heygemd.errors import LimitError, MediaError, PortraitError, TransientError
+from heygemd.clock import StageClock
+from heygemd.errors import LimitError, MediaError, PortraitError, QualityError, TransientError
 from heygemd.faces import paste, track, watch
 from heygemd.faces.detect import areas
 from heygemd.faces.likeness import Look, look_at
@@ -27,6 +25,7 @@ from heygemd.media.timeline import lay_timeline
 from heygemd.media.tool import Ffmpeg
 from heygemd.models import Models
 from heygemd.prefetch import prefetch
+from heygemd.quality import SyncScore
 from heygemd.records import (
     AudioInfo,
     Clip,
@@ -34,13 +33,13 @@ from heygemd.records import (
     EncodeOptions,
     FaceTrack,
     Frames,
+    Job,
     RenderOptions,
     Timeline,
     Waveform,
 )
 from heygemd.report.pictures import Sampler
-
-T = TypeVar("T")
+from heygemd.witness import Witness, voice_to_judge
 
 Progress = Callable[[str, int, int], None]
 """Told ``(stage, frames done, frames in all)``; all is 0 while nobody knows."""
@@ -75,6 +74,7 @@ class Heard:
         quiet: no sample is louder than a whisper of noise.
         silences: where the lips have nothing to say, in seconds; empty where the model decides.
         person: what the person to follow looks like; None without a reference picture.
+        judged: what the sync scorer wants of it; None where nobody shall judge.
     """
 
     path: Path
@@ -84,6 +84,7 @@ class Heard:
     quiet: bool
     silences: tuple[silence.Stretch, ...] = ()
     person: Look | None = None
+    judged: NDArray[np.float32] | None = None
 
     @property
     def duration_s(self) -> Fraction:
@@ -125,6 +126,20 @@ def hear(path: Path, options: RenderOptions, lips: LipModel, studio: Studio) -> 
     return Heard(path, info, sound, voice, audio.is_silent(sound), silences)
 
 
+def hear_job(job: Job, models: Models, studio: Studio) -> Heard:
+    """All that is learned once per job: of its sound, and of whom to follow.
+
+    Raises:
+        AudioError: the sound cannot be read or used.
+        PortraitError: the reference picture likewise.
+    """
+    heard = hear(job.audio, job.options, models.lips, studio)
+    person = None if job.reference is None else meet(job.reference, models, studio)
+    can_judge = models.scorer is not None and not heard.quiet
+    judged = voice_to_judge(heard.sound) if can_judge else None
+    return replace(heard, person=person, judged=judged)
+
+
 def meet(path: Path, models: Models, studio: Studio) -> Look:
     """What the person in a job's reference picture looks like.
 
@@ -164,7 +179,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         ClipError: this clip cannot be done, and why.
         TransientError: a stop was asked for.
     """
-    clock = _Clock()
+    clock = StageClock()
     with clock.stage("probe"):
         info = probe.probe(task.clip.path, studio.limits)
     batch = max(1, min(studio.batch, _BATCH_BYTES // (info.width_px * info.height_px * 3)))
@@ -190,10 +205,11 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         np.zeros(timeline.n_frames, np.bool_),
     )
     sampler = Sampler(timeline.n_frames, faces.boxes[timeline.source])
+    witness = Witness(faces, timeline)
     with (
         clock.stage("render"),
         prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
-        prefetch(clock.timed("lips", _spoken(batches, speaker, sampler))) as spoken,
+        prefetch(clock.timed("lips", _spoken(batches, speaker, sampler, witness))) as spoken,
     ):
         counted = _counted(spoken, "render", timeline.n_frames, task)
         encoded = encode.write_video(
@@ -218,6 +234,8 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             sound_s=sound_s,
             limits=studio.limits,
         )
+    with clock.stage("verify"):
+        score = _judge(task, witness, models)
     heard = task.heard
     return outcome.result_of(
         outcome.Done(
@@ -230,6 +248,8 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             silences=heard.silences,
             untouched=speaker.untouched & (models.lips.name != "passthrough"),
             sampler=sampler,
+            score=score,
+            min_sync=task.options.min_sync,
             timings_s=clock.timings_s(),
             notes={
                 "width_px": encoded.width_px,
@@ -238,6 +258,26 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             },
         )
     )
+
+
+def _judge(task: ClipTask, witness: Witness, models: Models) -> SyncScore | None:
+    """How well the lips follow the sound.
+
+    Raises:
+        QualityError: ``low_sync``, worse than the job lets pass.
+    """
+    heard, options = task.heard, task.options
+    if models.scorer is None or heard.judged is None:
+        return None
+    score = witness.judge(models.scorer, heard.judged)
+    is_low = score is not None and score.confidence < options.min_sync
+    if score is not None and is_low and options.below_min_sync == "hold":
+        raise QualityError(
+            f"sync confidence {score.confidence:.2f}, want {options.min_sync:.2f}; "
+            "use a clip that shows the face larger, or lower min_sync",
+            code="low_sync",
+        )
+    return score
 
 
 def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int) -> FaceTrack:
@@ -295,12 +335,15 @@ class _Speaker:
         return paste.lay(laid, restorer.restore(laid, points[source], shares * self.blend))
 
 
-def _spoken(batches: Iterable[Frames], speaker: _Speaker, sampler: Sampler) -> Iterator[Frames]:
+def _spoken(
+    batches: Iterable[Frames], speaker: _Speaker, sampler: Sampler, witness: Witness
+) -> Iterator[Frames]:
     start = 0
     for frames in batches:
         span = range(start, start + len(frames))
         laid = speaker.speak(frames, span)
         sampler.see(start, frames, laid)
+        witness.see(start, laid)
         yield laid
         start = span.stop
 
@@ -334,35 +377,3 @@ class _Followed:
             yield index, frame
             self._n_read += 1
             self._task.progress("study", self._n_read, 0)
-
-
-@dataclass(slots=True)
-class _Clock:
-    """Wall seconds per stage; decode and lips run beside render and lie within it."""
-
-    _spent_s: dict[str, float] = field(default_factory=dict)
-    _started_s: float = field(default_factory=time.monotonic)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time the block."""
-        start_s = time.monotonic()
-        try:
-            yield
-        finally:
-            self._spent_s[name] = self._spent_s.get(name, 0.0) + time.monotonic() - start_s
-
-    def timed(self, name: str, items: Iterable[T]) -> Iterator[T]:
-        """Time what it takes to produce each item."""
-        source = iter(items)
-        while True:
-            with self.stage(name):
-                try:
-                    item = next(source)
-                except StopIteration:
-                    return
-            yield item
-
-    def timings_s(self) -> dict[str, float]:
-        """Seconds by stage, and ``total``."""
-        return {**self._spent_s, "total": time.monotonic() - self._started_s}
