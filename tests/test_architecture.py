@@ -37,7 +37,7 @@ LEVEL = {world: level for level, worlds in enumerate(LAYERS) for world in worlds
 HOMES = {
     "torch": {"nets", "lips", "faces", "quality", "models", "executor", "trials"},
     "cv2": {"faces", "lips", "report", "demo"},
-    "mediapipe": {"faces"},
+    "ai_edge_litert": {"faces"},
     "librosa": {"lips", "quality"},
     "ffmpeg": {"media"},
     "av": {"media"},
