@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -19,6 +19,7 @@ from heygemd.bell import Bell
 from heygemd.daemon import Daemon, Stop, Wishes
 from heygemd.errors import ConfigError, DependencyError
 from heygemd.executor import LocalExecutor
+from heygemd.faces.kept import FOLDER, TrackCache
 from heygemd.job import Workshop
 from heygemd.log import configure, log
 from heygemd.media import credentials, encode, tool
@@ -79,6 +80,12 @@ def _signer(settings: Settings) -> credentials.Signer | None:
     return credentials.load_signer(certificate, key)
 
 
+def daemon_studio(settings: Settings) -> Studio:
+    """The same with the memory of faces that a daemon has."""
+    tracks = TrackCache(settings.folders.work / FOLDER, settings.faces.cache_mb * 10**6)
+    return replace(make_studio(settings), tracks=tracks)
+
+
 @contextmanager
 def _daemon(settings: Settings, read: Callable[[], Settings]) -> Iterator[Daemon]:
     configure(settings.log.level, style=settings.log.style)
@@ -87,7 +94,7 @@ def _daemon(settings: Settings, read: Callable[[], Settings]) -> Iterator[Daemon
     stop, wishes = Stop(drain_s=settings.service.drain_s), Wishes()
     opening.retention(settings)  # a mistake there should end the start before the model loads
     with _signals(stop, wishes):
-        studio = make_studio(settings)
+        studio = daemon_studio(settings)
         with (
             closing(_load_models(settings, pulse)) as loaded,
             closing(opening.spool(settings)) as spool,
@@ -213,7 +220,7 @@ class Reloader:
         new = self.read()
         opening.retention(new)
         changed = changes(self.settings, new)
-        studio = make_studio(new)
+        studio = daemon_studio(new)
         configure(new.log.level, style=new.log.style)
         intake = new.intake
         self.spool.adopt(render_options(new), settle_s=intake.settle_s, marker=intake.marker)

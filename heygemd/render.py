@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from heygemd import outcome
 from heygemd.clock import StageClock
 from heygemd.errors import LimitError, MediaError, PortraitError, QualityError, TransientError
-from heygemd.faces import paste, track, watch
+from heygemd.faces import kept, track, watch
 from heygemd.faces.detect import areas
 from heygemd.faces.likeness import Look, look_at
-from heygemd.lips.base import LipModel, Plan, Voice
+from heygemd.lips.base import LipModel, Voice
+from heygemd.log import log
 from heygemd.media import audio, encode, probe, silence, verify
 from heygemd.media.credentials import Signer
 from heygemd.media.decode import VideoReader
@@ -39,6 +40,7 @@ from heygemd.records import (
     Waveform,
 )
 from heygemd.report.pictures import Sampler
+from heygemd.speaker import Speaker
 from heygemd.witness import Witness, voice_to_judge
 
 Progress = Callable[[str, int, int], None]
@@ -54,13 +56,18 @@ def no_progress(stage: str, n_done: int, n_frames: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """What rendering needs besides the models: ffmpeg, its limits, how outputs are written."""
+    """What rendering needs besides the models: ffmpeg, its limits, how outputs are written.
+
+    Attributes:
+        tracks: face tracks of clips seen before; None keeps none.
+    """
 
     tool: Ffmpeg
     limits: Limits
     encode: EncodeOptions
     batch: int = 16
     signer: Signer | None = None
+    tracks: kept.TrackCache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +192,8 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     batch = max(1, min(studio.batch, _BATCH_BYTES // (info.width_px * info.height_px * 3)))
     reader = VideoReader(studio.tool, task.clip.path, info, studio.limits)
     with clock.stage("faces"):
-        faces = _find_faces(task, reader, models, batch)
+        faces = _faces_of(task, reader, models, studio, batch)
+        track.require_coverage(faces, task.options.min_coverage)
     timeline = lay_timeline(
         len(faces.detected), info.fps, task.heard.duration_s, task.options.length
     )
@@ -195,7 +203,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         sound_s = min(sound_s, timeline.n_frames / timeline.fps)
     with clock.stage("study"):
         plan = models.lips.study(_Followed(reader, task), faces, task.heard.voice)
-    speaker = _Speaker(
+    speaker = Speaker(
         models,
         plan,
         faces,
@@ -260,6 +268,28 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     )
 
 
+def _faces_of(
+    task: ClipTask, reader: VideoReader, models: Models, studio: Studio, batch: int
+) -> FaceTrack:
+    """The person to follow, known from an earlier job where the clip and all else is the same."""
+    cache, clip, detector = studio.tracks, task.clip, models.detector
+    if cache is None or not clip.sha256 or task.heard.person is not None:
+        return _find_faces(task, reader, models, batch)
+    key = kept.key_of(
+        clip.sha256, detector.name, detector.version, studio.tool.version, task.options.face
+    )
+    known = cache.get(key)
+    if known is None:
+        faces = _find_faces(task, reader, models, batch)
+        cache.put(key, kept.Kept(faces, reader.prints))
+        return faces
+    reader.recall(known.prints)
+    n_frames = len(known.prints)
+    task.progress("faces", n_frames, n_frames)
+    log.info("track.recalled", n_frames=n_frames)
+    return known.track
+
+
 def _judge(task: ClipTask, witness: Witness, models: Models) -> SyncScore | None:
     """How well the lips follow the sound.
 
@@ -291,9 +321,7 @@ def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int)
             wants_looks=task.heard.person is not None,
         )
     options, person = task.options, task.heard.person
-    faces = track.track_face(seen.sightings, seen.cuts, options.face, seen.frame_size, person)
-    track.require_coverage(faces, task.options.min_coverage)
-    return faces
+    return track.track_face(seen.sightings, seen.cuts, options.face, seen.frame_size, person)
 
 
 def _voice_shares(task: ClipTask, timeline: Timeline) -> NDArray[np.float32]:
@@ -304,39 +332,8 @@ def _voice_shares(task: ClipTask, timeline: Timeline) -> NDArray[np.float32]:
     return silence.voice_share(middles_s, silences, float(heard.duration_s))
 
 
-@dataclass(frozen=True, slots=True)
-class _Speaker:
-    """All that changes pixels of one clip.
-
-    Attributes:
-        shares: (n_out,) how much of each patch is laid.
-        blend: share of restored faces, 0..1.
-        untouched: (n_out,) set where a face is there and the lip model leaves it alone.
-    """
-
-    models: Models
-    plan: Plan
-    faces: FaceTrack
-    timeline: Timeline
-    shares: NDArray[np.float32]
-    blend: float
-    untouched: NDArray[np.bool_]
-
-    def speak(self, frames: Frames, span: range) -> Frames:
-        """The same frames with their lips moved, and faces restored where that is asked for."""
-        shares = self.shares[span.start : span.stop]
-        patches = self.models.lips.speak(frames, self.plan, span)
-        self.untouched[span.start : span.stop] = [patch is None for patch in patches]
-        laid = paste.lay(frames, paste.fade(patches, shares))
-        restorer, points = self.models.restorer, self.faces.points
-        if restorer is None or points is None or self.blend == 0.0:
-            return laid
-        source = self.timeline.source[span.start : span.stop]
-        return paste.lay(laid, restorer.restore(laid, points[source], shares * self.blend))
-
-
 def _spoken(
-    batches: Iterable[Frames], speaker: _Speaker, sampler: Sampler, witness: Witness
+    batches: Iterable[Frames], speaker: Speaker, sampler: Sampler, witness: Witness
 ) -> Iterator[Frames]:
     start = 0
     for frames in batches:

@@ -19,7 +19,7 @@ LAYERS = [
     ["pulse"],
     ["spool", "media", "faces", "lips", "quality", "bell", "report"],
     ["models", "opening"],
-    ["witness"],
+    ["witness", "speaker"],
     ["outcome"],
     ["render"],
     ["executor", "showing"],

@@ -16,6 +16,8 @@ from heygemd.quality import SyncScore
 from heygemd.records import Clip, EncodeOptions, Patch, RenderOptions
 from heygemd.render import ClipTask, Studio, hear, meet, render_clip
 
+pytestmark = pytest.mark.timeout(120)  # each film is encoded, on a busy machine
+
 
 class Dimmer:
     """A restorer that darkens what the lip model has painted, and remembers its shares."""

@@ -12,6 +12,7 @@ WORK/jobs/<job id>/work/<clip>.mp4         what the renderer writes
 WORK/jobs/<job id>/intent/<clip>           "this is the file I am about to publish"
 WORK/jobs/<job id>/done/<clip> fail/<clip> exactly one of them ends a clip
 WORK/jobs/<job id>/CLOSED  REJECTED        one of them ends a job
+WORK/tracks/                               the renderer's own, see faces.kept; may be deleted
 OUTBOX/.heygemd-tmp/<spool>.<job id>.*     files and folders under construction
 OUTBOX/<job>/.owner <stem>.json <stem>.mp4 job.json (last)
 """
