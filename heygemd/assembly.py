@@ -25,8 +25,8 @@ from heygemd.log import configure, log
 from heygemd.media import credentials, encode, tool
 from heygemd.media.limits import Limits
 from heygemd.pulse import Pulse
-from heygemd.records import EncodeOptions, Job
-from heygemd.render import Heard, Studio, hear, meet
+from heygemd.records import EncodeOptions
+from heygemd.render import Studio, hear_job
 from heygemd.service import Notifier, listening, watchdog_s
 from heygemd.settings import NEED_RESTART, Settings, changes, render_options
 from heygemd.spool.fsops import FsOps
@@ -187,18 +187,10 @@ class Reloader:
 
     def workshop(self, studio: Studio, pulse: Pulse) -> Workshop:
         """Where jobs are done from now on."""
-        lips = self.loaded.lips
-
-        def hear_job(job: Job) -> Heard:
-            heard = hear(job.audio, job.options, lips, studio)
-            if job.reference is None:
-                return heard
-            return replace(heard, person=meet(job.reference, self.loaded, studio))
-
         return Workshop(
             self.spool,
             LocalExecutor(self.loaded, studio),
-            hear_job,
+            lambda job: hear_job(job, self.loaded, studio),
             self.loaded.facts,
             pulse,
             stopped=self.stop.now,

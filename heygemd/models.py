@@ -12,6 +12,7 @@ from heygemd.faces.detect import FaceDetector
 from heygemd.faces.watch import thread_count
 from heygemd.lips.base import LipModel
 from heygemd.lips.device import choose_device
+from heygemd.quality import SyncScorer
 from heygemd.records import ModelFacts, Waveform
 from heygemd.settings import Faces, Model, Restore
 
@@ -33,6 +34,7 @@ class Models:
     lips: LipModel
     n_workers: int = 1
     restorer: Restorer | None = None
+    scorer: SyncScorer | None = None
 
     def close(self) -> None:
         """Give back what the detector holds; the lip model goes with the process."""
@@ -79,7 +81,7 @@ def load(model: Model, faces: Faces, restore: Restore) -> Models:
 
         restorer = Restorer(restore.path, str(choose_device(model.device)), restore.batch)
     lips.hear(Waveform(np.zeros(_HEARING_HZ, np.float32), _HEARING_HZ))
-    return Models(detector, lips, thread_count(faces.workers), restorer)
+    return Models(detector, lips, thread_count(faces.workers), restorer, SyncScorer())
 
 
 def _lip_model(model: Model) -> LipModel:

@@ -20,7 +20,7 @@ from heygemd.errors import AudioError, JobOptionsError, MediaError
 from heygemd.executor import LocalExecutor
 from heygemd.log import configure
 from heygemd.records import Clip, Job
-from heygemd.render import ClipTask, Progress, hear
+from heygemd.render import ClipTask, Progress, hear_job
 from heygemd.report.documents import clip_log
 from heygemd.settings import Settings, render_options
 from heygemd.spool import commit, names
@@ -59,7 +59,7 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
         fs = FsOps()
         way = commit.probe(fs, Path(scratch), "way")
         job = _job(audio, videos, out, Path(scratch), settings)
-        heard = hear(job.audio, job.options, loaded.lips, studio)
+        heard = hear_job(job, loaded, studio)
         for clip in job.clips:
             part = Path(scratch, f"{clip.id}.mp4")
             task = ClipTask(clip, heard, part, job.options, bars.follow(clip.name))

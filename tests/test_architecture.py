@@ -14,11 +14,12 @@ TRAINING = Path(__file__).parents[1] / "training"
 LAYERS = [
     ["packed"],
     ["errors", "records", "nets", "journal"],
-    ["prefetch", "settings", "log", "service", "tables"],
+    ["heap", "prefetch", "clock", "settings", "log", "service", "tables"],
     ["metrics", "jobfile"],
     ["pulse"],
     ["spool", "media", "faces", "lips", "quality", "bell", "report"],
     ["models", "opening"],
+    ["witness", "speaker"],
     ["outcome"],
     ["render"],
     ["executor", "showing"],
