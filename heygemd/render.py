@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd import outcome
+from heygemd import heap, outcome
 from heygemd.clock import StageClock
 from heygemd.errors import LimitError, MediaError, PortraitError, QualityError, TransientError
 from heygemd.faces import kept, track, watch
@@ -130,6 +130,7 @@ def hear(path: Path, options: RenderOptions, lips: LipModel, studio: Studio) -> 
     if options.silence == "close":
         followed = silence.hush(followed, silences)
     voice = lips.hear(followed)
+    heap.trim()
     return Heard(path, info, sound, voice, audio.is_silent(sound), silences)
 
 
@@ -194,6 +195,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     with clock.stage("faces"):
         faces = _faces_of(task, reader, models, studio, batch)
         track.require_coverage(faces, task.options.min_coverage)
+    heap.trim()
     timeline = lay_timeline(
         len(faces.detected), info.fps, task.heard.duration_s, task.options.length
     )
@@ -203,6 +205,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         sound_s = min(sound_s, timeline.n_frames / timeline.fps)
     with clock.stage("study"):
         plan = models.lips.study(_Followed(reader, task), faces, task.heard.voice)
+    heap.trim()
     speaker = Speaker(
         models,
         plan,

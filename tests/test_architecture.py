@@ -14,7 +14,7 @@ TRAINING = Path(__file__).parents[1] / "training"
 LAYERS = [
     ["packed"],
     ["errors", "records", "nets", "journal"],
-    ["prefetch", "clock", "settings", "log", "service", "tables"],
+    ["heap", "prefetch", "clock", "settings", "log", "service", "tables"],
     ["metrics", "jobfile"],
     ["pulse"],
     ["spool", "media", "faces", "lips", "quality", "bell", "report"],

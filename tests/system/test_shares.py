@@ -5,6 +5,7 @@ Run it as root with ``make system-test``; elsewhere each test says why it is ski
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,8 @@ import samba
 from daemon_process import DaemonProcess, heygemd, write_config
 from spool_world import drop, make_roots, opened
 
+from heygemd.spool.fsops import FsOps
+
 pytestmark = [
     pytest.mark.timeout(1200),
     pytest.mark.skipif(
@@ -28,6 +31,7 @@ pytestmark = [
         reason="mounts things and serves a share: make system-test",
     ),
 ]
+DISK_BYTES, CLIP_BYTES = 400_000_000, 60_000_000
 N_STEPS, STEP_S = 16, 0.3
 PADDING_BYTES = 32_000_000  # clients send megabytes at a time
 needs_samba = pytest.mark.skipif(bool(samba.obstacle()), reason=samba.obstacle() or "none")
@@ -239,6 +243,32 @@ def test_a_full_disk_pauses_the_daemon_and_fails_nothing(media, tmp_path, full):
                 assert daemon.wait_for("job.closed")["outcome"] == "ok"
             assert daemon.count("clip.failed") == 0
         assert [f for f in sound(daemon.config) if f["rule"] != "I9"] == []
+    finally:
+        samba.unmount(disk)
+
+
+@needs_root
+@pytest.mark.skipif(shutil.which("mkfs.xfs") is None, reason="missing: mkfs.xfs")
+def test_staging_on_a_disk_that_shares_blocks_takes_no_room(tmp_path):
+    image, disk = tmp_path / "disk.img", tmp_path / "disk"
+    disk.mkdir()
+    with image.open("wb") as file:
+        file.truncate(DISK_BYTES)
+    subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", image], check=True)
+    subprocess.run(["mount", "-o", "loop", image, disk], check=True)
+    try:
+        folders = make_roots(disk)
+        folder = drop(folders, clips=("a.mp4",))
+        (folder / "a.mp4").write_bytes(os.urandom(CLIP_BYTES))
+        spool = opened(folders, FsOps(), spare_bytes=0)
+        job = spool.stage_sound(spool.claim("talk"))
+        os.sync()
+        before = FsOps().free_bytes(disk)
+        staged = spool.stage(job, job.clips[0])
+        os.sync()
+        assert before - FsOps().free_bytes(disk) < CLIP_BYTES // 10
+        assert staged.path.read_bytes() == job.clips[0].path.read_bytes()
+        spool.close()
     finally:
         samba.unmount(disk)
 
