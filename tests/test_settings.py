@@ -3,12 +3,13 @@
 import itertools
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from heygemd.errors import ConfigError, JobOptionsError
 from heygemd.example import example
-from heygemd.jobfile import read_job_file
+from heygemd.jobfile import JobFile, read_job_file
 from heygemd.records import RenderOptions
 from heygemd.settings import Settings, load, render_options
 
@@ -179,3 +180,11 @@ def test_every_key_of_a_job_file_reaches_the_options():
     options = read_job_file(text).over(RenderOptions())
     assert keys == set(RenderOptions.__slots__)
     assert options == RenderOptions("trim", "right", 0.5, 40.0, "source", 1.5, 0.4, 0.1, "hold")
+
+
+def test_the_page_of_policies_names_every_key_of_a_job_file_and_every_value():
+    text = (EXAMPLE.parent / "docs" / "policies.md").read_text("utf-8")
+    for name, field in JobFile.model_fields.items():
+        assert f"| `{name}` |" in text
+        for choice in (value for part in get_args(field.annotation) for value in get_args(part)):
+            assert f"`{choice}`" in text, f"{name} = {choice}"
