@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import imageio_ffmpeg
@@ -31,27 +31,44 @@ from numpy.typing import NDArray
 from heygemd import models
 from heygemd.assembly import make_studio
 from heygemd.errors import HeygemdError
+from heygemd.faces import mouths as cuts
 from heygemd.faces import track, watch
+from heygemd.lips import mel
 from heygemd.lips.base import LipModel
 from heygemd.lips.warp import geometry, retarget
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.model import ASSETS, FACE_FILE, VOICE_FILE
 from heygemd.lips.warp.study import frame_times
-from heygemd.lips.warp.voice import coefs_at, hear, load_net
+from heygemd.lips.warp.voice import coefs_at, hear, level, load_net
 from heygemd.log import configure
 from heygemd.media import probe
 from heygemd.media.decode import VideoReader
-from heygemd.records import Clip, FaceTrack, Frames, RenderOptions, Timeline, Waveform
+from heygemd.quality import SyncScorer
+from heygemd.records import Clip, FaceTrack, Frames, Points, RenderOptions, Timeline, Waveform
 from heygemd.render import ClipTask, Studio, render_clip
 from heygemd.render import hear as hear_file
 from heygemd.settings import Model, Settings
 
-FILMS = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".m4v", ".ts", ".wmv", ".flv"}
+FILMS = {
+    ".png",
+    ".jpg",
+    ".mp4",
+    ".mov",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".mpg",
+    ".m4v",
+    ".ts",
+    ".wmv",
+    ".flv",
+}
 SOUNDS = {".wav", ".mp3", ".m4a", ".aac", ".flac", ".ogg", ".opus", ".wma", ".aiff"}
 SHOWN = (
     *("r", "slope", "leak", "closed", "open", "jitter", "sharp", "fine", "flicker_p50"),
     *("flicker_p98", "offset_ms", "confidence", "psnr_db", "ssim", "lip_error", "ms"),
 )
+LEAST = 0.01  # of what is compared; a still picture has no flicker
 BATCH = 8
 
 
@@ -84,7 +101,7 @@ class Bench:
     seconds: float
     keep: bool
     cell_px: int
-    scorer: Any
+    scorer: SyncScorer
     _net: torch.nn.Module = field(default_factory=lambda: load_net(ASSETS / VOICE_FILE))
     _basis: geometry.Basis = field(default_factory=lambda: geometry.load_basis(ASSETS / FACE_FILE))
 
@@ -151,7 +168,7 @@ class Bench:
             asked = self._asked(sound, watched.timeline, person)[:n_frames]
             figures |= mouths.obedience(asked, apertures, person.aperture[source])
             figures |= {
-                "jitter": mouths.jitter(out) / mouths.jitter(own[source]),
+                "jitter": mouths.trembling(out, own[source]),
                 "flicker_p50": _ratio(looks.flicker, 0.5),
                 "flicker_p98": _ratio(looks.flicker, 0.98),
             }
@@ -165,8 +182,17 @@ class Bench:
         return np.maximum(geometry.coef_aperture(suited, self._basis), 0.0)
 
     def _sync(self, made: Path, seen: FaceTrack, sound: Waveform) -> dict[str, float]:
-        """Offset and confidence by the scorer, where there is one."""
-        return {} if self.scorer is None else self.scorer(self._reader(made), seen, sound)
+        """Offset and confidence by the scorer; nothing of a clip that shows too little."""
+        reader, views = self._reader(made), cuts.mouth_views(cast("Points", seen.points))
+        crops, first = [], 0
+        for batch in reader.read_all(BATCH):
+            crops.append(cuts.cut_mouths(batch, views[first : first + len(batch)]))
+            first += len(batch)
+        heard = mel.log_mel(level(sound))
+        score = self.scorer.score(np.concatenate(crops), heard, fps=float(reader.info.fps))
+        if score is None:
+            return {}
+        return {"offset_ms": score.offset_ms, "confidence": score.confidence}
 
     def _track_again(self, made: Path) -> FaceTrack:
         """Who is seen in the mp4."""
@@ -220,11 +246,11 @@ def _pairs(
 
 
 def _ratio(pairs: Sequence[tuple[float, float]], quantile: float) -> float:
-    """A quantile of the output's figure against the same of the source's."""
+    """A quantile of the output's figure against the same of the source's; NaN where that is 0."""
     if not pairs:
         return float("nan")
     source, output = np.quantile(np.array(pairs), quantile, axis=0)
-    return float(output / max(source, 1e-6))
+    return float(output / source) if source > LEAST else float("nan")
 
 
 def sound_of(clip: Path, folder: Path) -> Path | None:
@@ -298,6 +324,15 @@ def means(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     return found
 
 
+def write_figures(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """All rows as JSON; null where a figure has no meaning."""
+    told = [
+        {key: None if isinstance(v, float) and np.isnan(v) else v for key, v in row.items()}
+        for row in rows
+    ]
+    path.write_text(json.dumps({"machine": platform.processor(), "rows": told}, indent=2) + "\n")
+
+
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -335,7 +370,13 @@ def main() -> None:
     detector = watching.Remembering(next(iter(lips.values())).detector, arguments.faces)
     studio = make_studio(settings)
     bench = Bench(
-        studio, detector, arguments.out, arguments.seconds, arguments.keep, arguments.cell, None
+        studio,
+        detector,
+        arguments.out,
+        arguments.seconds,
+        arguments.keep,
+        arguments.cell,
+        SyncScorer(),
     )
     rows: list[dict[str, Any]] = []
     with ExitStack() as stack:
@@ -353,9 +394,8 @@ def main() -> None:
                 print(f"{run.name}: {error}")
                 continue
             print(f"{run.name}: {line(rows[-1])}", flush=True)
+            write_figures(arguments.out / "lips.json", rows)
     print_table(rows)
-    figures = {"machine": platform.processor(), "rows": rows}
-    (arguments.out / "lips.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@
 
 _shtab_heygemd_commands() {
   local _commands=(
-    check:'is everything in place?'
+    check:'is everything in place? says what to do about what is not'
     config:'the settings in force'
     demo:'lip-sync a small job of built-in media'
     fsck:'does the spool keep its promises? exit code 1 when it does not'

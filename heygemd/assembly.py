@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import FrameType
 
@@ -19,13 +19,14 @@ from heygemd.bell import Bell
 from heygemd.daemon import Daemon, Stop, Wishes
 from heygemd.errors import ConfigError, DependencyError
 from heygemd.executor import LocalExecutor
+from heygemd.faces.kept import FOLDER, TrackCache
 from heygemd.job import Workshop
 from heygemd.log import configure, log
-from heygemd.media import encode, tool
+from heygemd.media import credentials, encode, tool
 from heygemd.media.limits import Limits
 from heygemd.pulse import Pulse
-from heygemd.records import EncodeOptions, Job
-from heygemd.render import Heard, Studio, hear
+from heygemd.records import EncodeOptions
+from heygemd.render import Studio, hear_job
 from heygemd.service import Notifier, listening, watchdog_s
 from heygemd.settings import NEED_RESTART, Settings, changes, render_options
 from heygemd.spool.fsops import FsOps
@@ -66,7 +67,23 @@ def make_studio(settings: Settings) -> Studio:
             settings.encode.comment,
         ),
         settings.model.batch,
+        _signer(settings),
     )
+
+
+def _signer(settings: Settings) -> credentials.Signer | None:
+    certificate, key = settings.encode.c2pa_cert, settings.encode.c2pa_key
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ConfigError("encode.c2pa_cert and encode.c2pa_key want each other; set both or none")
+    return credentials.load_signer(certificate, key)
+
+
+def daemon_studio(settings: Settings) -> Studio:
+    """The same with the memory of faces that a daemon has."""
+    tracks = TrackCache(settings.folders.work / FOLDER, settings.faces.cache_mb * 10**6)
+    return replace(make_studio(settings), tracks=tracks)
 
 
 @contextmanager
@@ -77,7 +94,7 @@ def _daemon(settings: Settings, read: Callable[[], Settings]) -> Iterator[Daemon
     stop, wishes = Stop(drain_s=settings.service.drain_s), Wishes()
     opening.retention(settings)  # a mistake there should end the start before the model loads
     with _signals(stop, wishes):
-        studio = make_studio(settings)
+        studio = daemon_studio(settings)
         with (
             closing(_load_models(settings, pulse)) as loaded,
             closing(opening.spool(settings)) as spool,
@@ -170,15 +187,10 @@ class Reloader:
 
     def workshop(self, studio: Studio, pulse: Pulse) -> Workshop:
         """Where jobs are done from now on."""
-        lips = self.loaded.lips
-
-        def hear_job(job: Job) -> Heard:
-            return hear(job.audio, job.options, lips, studio)
-
         return Workshop(
             self.spool,
             LocalExecutor(self.loaded, studio),
-            hear_job,
+            lambda job: hear_job(job, self.loaded, studio),
             self.loaded.facts,
             pulse,
             stopped=self.stop.now,
@@ -208,7 +220,7 @@ class Reloader:
         new = self.read()
         opening.retention(new)
         changed = changes(self.settings, new)
-        studio = make_studio(new)
+        studio = daemon_studio(new)
         configure(new.log.level, style=new.log.style)
         intake = new.intake
         self.spool.adopt(render_options(new), settle_s=intake.settle_s, marker=intake.marker)

@@ -13,6 +13,7 @@ from heygemd import __version__, log
 from heygemd.errors import FatalError, GpuLostError, HeygemdError
 from heygemd.settings import Settings, load
 
+_CONFIG = "--config /etc/heygemd/config.toml"  # where make install puts it
 EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 64
 _EPILOG = """\
 exit codes: 0 done, 1 some clips or jobs failed, 64 wrong usage, 69 something is missing,
@@ -66,19 +67,29 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
     settings = _settings_parser()
 
-    init = commands.add_parser(
-        "init", parents=[settings], help="make the folders, and mark the shares"
-    )
-    init.set_defaults(command=_init)
-    run = commands.add_parser("run", parents=[settings], help="work until told to stop")
-    run.set_defaults(command=_run)
-    once = commands.add_parser("once", parents=[settings], help="do what is ready, then exit")
-    once.set_defaults(command=_once)
+    for name, what, command in (
+        ("init", "make the folders, and mark the shares", _init),
+        ("run", "work until told to stop", _run),
+        ("once", "do what is ready, then exit", _once),
+    ):
+        plain = commands.add_parser(
+            name, parents=[settings], help=what, epilog=f"example: heygemd {name} {_CONFIG}"
+        )
+        plain.set_defaults(command=command)
     _add_render(commands, settings)
-    demo = commands.add_parser("demo", help="lip-sync a small job of built-in media")
+    demo = commands.add_parser(
+        "demo",
+        help="lip-sync a small job of built-in media",
+        epilog="example: heygemd demo --out demo-out",
+    )
     demo.add_argument("--out", type=Path, default=Path("heygemd-demo"), help="a folder to make")
     demo.set_defaults(command=_demo)
-    check = commands.add_parser("check", parents=[settings], help="is everything in place?")
+    check = commands.add_parser(
+        "check",
+        parents=[settings],
+        help="is everything in place? says what to do about what is not",
+        epilog=f"example: sudo -u heygem heygemd check {_CONFIG}",
+    )
     check.add_argument("--json", action="store_true", help="for machines")
     check.set_defaults(command=_check)
     _add_fsck(commands, settings)
@@ -131,7 +142,7 @@ def _add_fsck(
         "fsck",
         parents=[settings],
         help="does the spool keep its promises? exit code 1 when it does not",
-        epilog="example: systemctl stop heygemd && heygemd fsck --repair",
+        epilog=f"example: systemctl stop heygemd && heygemd fsck --repair {_CONFIG}",
     )
     fsck.add_argument(
         "--repair", action="store_true", help="mend it, without ever deleting outputs or inputs"
@@ -148,7 +159,7 @@ def _add_status(
         "status",
         parents=[settings],
         help="what is waiting, in work and done; needs no daemon",
-        epilog="example: heygemd status --config /etc/heygemd/config.toml --watch",
+        epilog=f"example: heygemd status --watch {_CONFIG}",
     )
     shape = status.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="for machines")
@@ -162,7 +173,12 @@ def _add_jobs(
 ) -> None:
     jobs = commands.add_parser("jobs", help="look at jobs, do them again, cancel them")
     actions = jobs.add_subparsers(required=True, metavar="ACTION", title="actions")
-    listed = actions.add_parser("list", parents=[settings], help="every job that is remembered")
+    listed = actions.add_parser(
+        "list",
+        parents=[settings],
+        help="every job that is remembered",
+        epilog=f"example: heygemd jobs list --json {_CONFIG}",
+    )
     listed.add_argument("--json", action="store_true", help="for machines")
     listed.set_defaults(command=_jobs_list)
     for name, what, command in (
@@ -174,7 +190,7 @@ def _add_jobs(
             name,
             parents=[settings],
             help=what,
-            epilog=f"example: heygemd jobs {name} lesson-12 --config /etc/heygemd/config.toml",
+            epilog=f"example: heygemd jobs {name} lesson-12 {_CONFIG}",
         )
         action.add_argument("job", metavar="JOB", help="its id, the id's beginning, or its name")
         if name == "show":
@@ -189,7 +205,10 @@ def _add_config(
     config = commands.add_parser("config", help="the settings in force")
     actions = config.add_subparsers(required=True, metavar="ACTION", title="actions")
     show = actions.add_parser(
-        "show", parents=[settings], help="every setting, its value and where it came from"
+        "show",
+        parents=[settings],
+        help="every setting, its value and where it came from",
+        epilog=f"example: heygemd config show {_CONFIG}",
     )
     show.add_argument("--json", action="store_true", help="for machines")
     show.set_defaults(command=_config_show)
@@ -201,7 +220,12 @@ def _add_models(
 ) -> None:
     models = commands.add_parser("models", help="lip model checkpoints")
     actions = models.add_subparsers(required=True, metavar="ACTION", title="actions")
-    listed = actions.add_parser("list", parents=[settings], help="what is installed")
+    listed = actions.add_parser(
+        "list",
+        parents=[settings],
+        help="what is installed",
+        epilog=f"example: heygemd models list {_CONFIG}",
+    )
     listed.set_defaults(command=_models_list)
     add = actions.add_parser(
         "add",
@@ -211,7 +235,12 @@ def _add_models(
     )
     add.add_argument("path", type=Path, metavar="PATH")
     add.set_defaults(command=_models_add)
-    verify = actions.add_parser("verify", parents=[settings], help="compare with the sha256s")
+    verify = actions.add_parser(
+        "verify",
+        parents=[settings],
+        help="compare with the sha256s",
+        epilog=f"example: heygemd models verify {_CONFIG}",
+    )
     verify.set_defaults(command=_models_verify)
 
 

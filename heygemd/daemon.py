@@ -186,7 +186,8 @@ class Daemon:
     def heed(self) -> None:
         """Do what signals asked for; called between turns and at every sign of progress."""
         wishes = self.wishes
-        if self.stop.soon():
+        if self.stop.soon() and self.pulse.state != "stopping":
+            log.info("stop.requested", drain_s=self.stop.drain_s)
             self.pulse.stopping()
         try:
             self.intake.beat(self.clock())
@@ -318,6 +319,7 @@ class Daemon:
         self._lost = lost
         self.pulse.metrics.shares({side: side not in lost for side in ("inbox", "outbox")})
         self.pulse.metrics.free(self.free_bytes())
+        self.pulse.metrics.watched(self.bell.troubles)
         self.pulse.queue(len(self.intake.jobs()), self.intake.waiting(), lost)
 
     def _end(self) -> None:

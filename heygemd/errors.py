@@ -11,7 +11,8 @@
     |-- JobError             the job fails, the daemon goes on
     |   |-- JobLayoutError   not one audio and some videos
     |   |-- JobOptionsError  job.toml is wrong
-    |   `-- AudioError       the sound cannot be read or used
+    |   |-- AudioError       the sound cannot be read or used
+    |   `-- PortraitError    the picture of the person to follow cannot be used
     |-- TransientError       nobody's fault and worth a retry: a stale handle, a full disk
     `-- FatalError           the process must exit
         |-- ConfigError (78) |-- ModelError (78)  |-- DependencyError (69)
@@ -110,6 +111,12 @@ class AudioError(JobError):
     """The sound cannot be read or used."""
 
     code = "audio"
+
+
+class PortraitError(JobError):
+    """The picture of the person to follow cannot be read or used."""
+
+    code = "portrait"
 
 
 class TransientError(HeygemdError):

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from structlog.contextvars import bound_contextvars
 
-from heygemd.errors import AudioError, TransientError
+from heygemd.errors import AudioError, PortraitError, TransientError
 from heygemd.executor import Executor
 from heygemd.log import log
 from heygemd.pulse import Pulse
@@ -91,8 +91,8 @@ def run_job(job: Job, shop: Workshop) -> Generator[ClipResult]:
         job = shop.queue.stage_sound(job)
         try:
             heard = shop.hear(job)
-        except AudioError as error:
-            _close_without_sound(job, shop, error)
+        except (AudioError, PortraitError) as error:
+            _close_at_once(job, shop, error)
             return
         show = _open_show(job, heard.info, shop)
     yield from _run_clips(job, heard, show, shop)
@@ -180,8 +180,8 @@ def _show(job: Job, result: ClipResult, document: Mapping[str, Any], shop: Works
         log.warning("clip.failed", code=result.code, message=result.message)
 
 
-def _close_without_sound(job: Job, shop: Workshop, error: AudioError) -> None:
-    """Nothing can be done without the sound: every clip says so, and so does the job."""
+def _close_at_once(job: Job, shop: Workshop, error: AudioError | PortraitError) -> None:
+    """What every clip needs cannot be used: every clip says so, and so does the job."""
     for clip in shop.queue.pending(job):
         _record(job, ClipResult(clip, "failed", error.reason, str(error)), None, shop)
     document = job_log(job, None, shop.facts, shop.queue.results(job), error)

@@ -55,6 +55,9 @@ Event = Literal[
     "status.unwritable",
     "stop.requested",
     "sweep.delayed",
+    "track.dropped",
+    "track.recalled",
+    "track.unkept",
     "watch.degraded",
 ]
 

@@ -12,6 +12,7 @@ from heygemd.faces.detect import FaceDetector
 from heygemd.faces.watch import thread_count
 from heygemd.lips.base import LipModel
 from heygemd.lips.device import choose_device
+from heygemd.quality import SyncScorer
 from heygemd.records import ModelFacts, Waveform
 from heygemd.settings import Faces, Model, Restore
 
@@ -33,6 +34,7 @@ class Models:
     lips: LipModel
     n_workers: int = 1
     restorer: Restorer | None = None
+    scorer: SyncScorer | None = None
 
     def close(self) -> None:
         """Give back what the detector holds; the lip model goes with the process."""
@@ -79,7 +81,7 @@ def load(model: Model, faces: Faces, restore: Restore) -> Models:
 
         restorer = Restorer(restore.path, str(choose_device(model.device)), restore.batch)
     lips.hear(Waveform(np.zeros(_HEARING_HZ, np.float32), _HEARING_HZ))
-    return Models(detector, lips, thread_count(faces.workers), restorer)
+    return Models(detector, lips, thread_count(faces.workers), restorer, SyncScorer())
 
 
 def _lip_model(model: Model) -> LipModel:
@@ -89,6 +91,7 @@ def _lip_model(model: Model) -> LipModel:
 
         return Warp(device=str(choose_device(model.device)))
     if model.name == "wav2lip":
+        from heygemd.lips import modelstore  # noqa: PLC0415
         from heygemd.lips.wav2lip.model import Wav2LipModel  # noqa: PLC0415
 
         if model.path is None:
@@ -96,6 +99,7 @@ def _lip_model(model: Model) -> LipModel:
                 "model.name = wav2lip, but model.path names no checkpoint; "
                 "run heygemd models add PATH and set model.path to what it prints"
             )
+        modelstore.require_unchanged(model.path)
         return Wav2LipModel(model.path, device=model.device, batch=model.batch, compat=model.compat)
     from heygemd.lips.passthrough import Passthrough  # noqa: PLC0415
 

@@ -8,13 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd.faces.likeness import ALIKE
 from heygemd.media.silence import Stretch
+from heygemd.nets.sync import SEEN_FPS
+from heygemd.quality import SyncScore
 from heygemd.records import (
     Clip,
     ClipPictures,
     ClipResult,
     FaceTrack,
     Notice,
+    Sync,
     Timeline,
     VideoInfo,
     Waveform,
@@ -30,7 +34,10 @@ class Done:
         sound: what is heard with it, from its first frame on.
         is_quiet: nothing can be heard.
         silences: in seconds, where lips had nothing to say.
+        untouched: (n_out,) where the lip model changed nothing.
         sampler: has seen the frames.
+        score: of the sync scorer; None where nobody can say.
+        min_sync: what was asked for.
         timings_s: seconds of wall time per stage.
         notes: what else was measured or decided.
     """
@@ -42,7 +49,10 @@ class Done:
     sound: Waveform
     is_quiet: bool
     silences: tuple[Stretch, ...]
+    untouched: NDArray[np.bool_]
     sampler: Sampler
+    score: SyncScore | None
+    min_sync: float
     timings_s: dict[str, float]
     notes: dict[str, float | int | str]
 
@@ -61,13 +71,20 @@ def result_of(done: Done) -> ClipResult:
         duration_s=timeline.n_frames / timeline.fps,
         coverage=faces.coverage,
         gaps=gaps,
+        untouched=ranges(done.untouched & ~without_face),
+        alike=faces.alike,
         silences=silent_frames(done.silences, timeline),
         runs=runs_of(timeline),
         timings_s=done.timings_s,
         warnings=tuple(_warnings(done, without_face)),
         notes={"n_source_frames": len(faces.detected), "cuts": len(faces.cuts), **done.notes},
         pictures=_pictures(done, gaps),
+        sync=None if done.score is None else _sync(done.score),
     )
+
+
+def _sync(score: SyncScore) -> Sync:
+    return Sync(score.offset_ms, score.confidence)
 
 
 def ranges(mask: NDArray[np.bool_]) -> tuple[tuple[int, int], ...]:
@@ -110,6 +127,18 @@ def _warnings(done: Done, without_face: NDArray[np.bool_]) -> Iterator[Notice]:
     if without_face.any():
         n_gone, n_frames = int(without_face.sum()), len(without_face)
         yield Notice("frames_without_face", {"n_gone": n_gone, "n_frames": n_frames})
+    if done.score is not None and done.score.confidence < done.min_sync:
+        found, wanted = round(done.score.confidence, 2), done.min_sync
+        yield Notice("low_sync", {"confidence": found, "min_sync": wanted})
+    n_untouched = int((done.untouched & ~without_face).sum())
+    if n_untouched:
+        yield Notice(
+            "frames_untouched", {"n_untouched": n_untouched, "n_frames": len(without_face)}
+        )
+    n_strange = sum(how_alike < ALIKE for *_, how_alike in done.faces.alike)
+    if n_strange:
+        n_shots = len(done.faces.alike)
+        yield Notice("reference_not_seen", {"n_strange": n_strange, "n_shots": n_shots})
     if done.faces.cuts:
         yield Notice("cuts", {"n_cuts": len(done.faces.cuts)})
 
@@ -119,5 +148,28 @@ def _pictures(done: Done, gaps: tuple[tuple[int, int], ...]) -> ClipPictures:
     sound, sampler, timeline = done.sound, done.sampler, done.timeline
     n_samples = round(timeline.n_frames / timeline.fps * sound.rate_hz)
     heard = Waveform(sound.samples[:n_samples], sound.rate_hz)
-    wave = waveform(heard, n_frames=timeline.n_frames, gaps=gaps, chosen=sampler.chosen)
+    wave = waveform(
+        heard,
+        n_frames=timeline.n_frames,
+        gaps=gaps,
+        chosen=sampler.chosen,
+        curve=_sync_curve(done),
+        kind="sync",
+    )
     return ClipPictures(sampler.sheet(), sampler.poster(), wave)
+
+
+def _sync_curve(done: Done) -> NDArray[np.float32] | None:
+    """The agreement over the whole output, smoothed over a second; NaN where none was judged."""
+    if done.score is None:
+        return None
+    length_s = done.timeline.n_frames / done.timeline.fps
+    curve = np.full(max(1, int(length_s * SEEN_FPS)), np.nan, np.float32)
+    agreement = done.score.agreement[: len(curve)]
+    known = np.isfinite(agreement)
+    second = np.ones(SEEN_FPS)
+    sums = np.convolve(np.where(known, agreement, 0.0), second, mode="full")
+    counts = np.convolve(known.astype(np.float64), second, mode="full")
+    middle = slice(SEEN_FPS // 2, SEEN_FPS // 2 + len(agreement))
+    curve[: len(agreement)][known] = (sums[middle] / np.maximum(counts[middle], 1.0))[known]
+    return curve

@@ -7,6 +7,7 @@ the face: 0.01 px of a face of 600 px, a thirtieth of what a detector trembles.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -34,6 +35,27 @@ class PackedPoints:
         packed = cls(*points.shape[:2])
         packed[:] = points
         return packed
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """What ``arrays`` gave.
+
+        Raises:
+            KeyError: one is missing.
+            ValueError: they do not fit each other.
+        """
+        steps, middle, step = arrays["steps"], arrays["middle"], arrays["step"]
+        n_rows = len(steps)
+        shapes = (middle.shape, step.shape)
+        if steps.dtype != np.int16 or steps.ndim != 3 or shapes != ((n_rows, 1, 3), (n_rows, 1, 1)):
+            raise ValueError(f"steps {steps.dtype}{steps.shape} beside {shapes}")
+        packed = cls(0, 0)
+        packed._steps, packed._middle, packed._step = steps, middle, step
+        return packed
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """All that is held, by name, to be stored."""
+        return {"steps": self._steps, "middle": self._middle, "step": self._step}
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -47,12 +47,14 @@ class SyncScore:
             a foreign voice below 0.1.
         curve: (len(LAGS_MS),) mean agreement at every lag, -1..1.
         n_frames: how many 25 fps moments were judged.
+        agreement: (T,) at 25 a second, -1..1 at the best lag; NaN where it was not judged.
     """
 
     offset_ms: float
     confidence: float
     curve: NDArray[np.float32]
     n_frames: int
+    agreement: NDArray[np.float32]
 
 
 class SyncScorer:
@@ -104,11 +106,16 @@ class SyncScorer:
             seen = self._see(steady)
             heard = self._net.hear(torch.from_numpy(mel)[None].to(self._device))[0]
             curve, n_frames = lag_curve(seen, heard, torch.from_numpy(known))
+            best_ms = float(LAGS_MS[int(curve.argmax())])
+            inside, agreed = _agreement(seen, heard.cpu(), torch.from_numpy(known), best_ms)
+        agreement = np.full(len(seen), np.nan, np.float32)
+        agreement[inside.numpy()] = agreed.numpy()
         return SyncScore(
             offset_ms=peak_ms(curve),
             confidence=float(curve.max() - np.median(curve)),
             curve=curve,
             n_frames=n_frames,
+            agreement=agreement,
         )
 
     def _see(self, crops: NDArray[np.uint8]) -> torch.Tensor:
@@ -146,18 +153,25 @@ def lag_curve(
         (len(LAGS_MS),) float32, and how many frames it stands on at lag 0.
     """
     heard = heard.cpu()
-    moments_s = (torch.arange(len(seen)) + 0.5) / SEEN_FPS
     curve = np.full(len(LAGS_MS), -1.0, np.float32)
     for place, lag_ms in enumerate(LAGS_MS):
-        at = ((moments_s - lag_ms / 1000.0) - _FIRST_HEARD_S) * HEARD_HZ
-        inside = known & (at >= 0) & (at <= len(heard) - 1)
-        if not inside.any():
-            continue
-        before = at[inside].floor().long().clamp(max=len(heard) - 2)
-        share = (at[inside] - before)[:, None]
-        rows = functional.normalize(heard[before] * (1 - share) + heard[before + 1] * share, dim=1)
-        curve[place] = float((seen[inside] * rows).sum(dim=1).mean())
+        _, agreed = _agreement(seen, heard, known, lag_ms)
+        if len(agreed):
+            curve[place] = float(agreed.mean())
     return curve, int(known.sum())
+
+
+def _agreement(
+    seen: torch.Tensor, heard: torch.Tensor, known: torch.Tensor, lag_ms: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """(T,) which frames are judged at a lag, and the agreement of each of them."""
+    moments_s = (torch.arange(len(seen)) + 0.5) / SEEN_FPS
+    at = ((moments_s - lag_ms / 1000.0) - _FIRST_HEARD_S) * HEARD_HZ
+    inside = known & (at >= 0) & (at <= len(heard) - 1)
+    before = at[inside].floor().long().clamp(max=len(heard) - 2)
+    share = (at[inside] - before)[:, None]
+    rows = functional.normalize(heard[before] * (1 - share) + heard[before + 1] * share, dim=1)
+    return inside, (seen[inside] * rows).sum(dim=1)
 
 
 def peak_ms(curve: NDArray[np.float32]) -> float:

@@ -24,7 +24,7 @@ Points: TypeAlias = NDArray[np.float32]
 N_POINTS = 478  # MediaPipe face mesh with irises
 
 LengthPolicy = Literal["pingpong", "loop", "freeze", "trim", "error"]
-FaceChoice = Literal["largest", "left", "right", "centre"]
+FaceChoice = Literal["largest", "left", "right", "centre", "reference"]
 SilencePolicy = Literal["close", "source", "model"]
 
 
@@ -40,6 +40,8 @@ class RenderOptions:
         silence: what lips do where nothing is said.
         silence_s: shorter pauses belong to speech.
         restore: share of the restored face, 0..1; 0 where no network restores.
+        min_sync: least confidence of the sync scorer; 0 asks for nothing.
+        below_min_sync: whether a clip that scores less is published with a warning or fails.
     """
 
     length: LengthPolicy = "pingpong"
@@ -49,6 +51,8 @@ class RenderOptions:
     silence: SilencePolicy = "close"
     silence_s: float = 0.5
     restore: float = 0.0
+    min_sync: float = 0.0
+    below_min_sync: Literal["warn", "hold"] = "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ class Job:
         audio_sha256: hex digest of its bytes, empty until staged.
         options: job.toml laid over the settings' defaults.
         priority: higher runs first.
+        reference_name: the picture of the person to follow, as the user named it; empty without.
+        reference: where its bytes lie, under a neutral name once staged.
     """
 
     id: str
@@ -94,6 +100,8 @@ class Job:
     options: RenderOptions
     audio_sha256: str = ""
     priority: int = 0
+    reference_name: str = ""
+    reference: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,12 +227,15 @@ class FaceTrack:
         points: (T, 478, 3) float32 px, NaN rows likewise; None from detectors that give boxes only.
         detected: (T,) bool, True where the detector saw the face itself.
         cuts: sorted indices of frames that start a new shot, never 0.
+        alike: (first frame, last frame, -1..1) of every shot, how much the person most like the
+            reference is like it; empty without a reference.
     """
 
     boxes: Boxes
     points: Points | PackedPoints | None
     detected: NDArray[np.bool_]
     cuts: tuple[int, ...] = ()
+    alike: tuple[tuple[int, int, float], ...] = ()
 
     def __post_init__(self) -> None:
         n_frames = len(self.detected)
@@ -298,6 +309,19 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """How well the lips of an output follow its sound.
+
+    Attributes:
+        offset_ms: positive when the picture comes after the sound.
+        confidence: how far the best offset stands above the usual one, 0..1.
+    """
+
+    offset_ms: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class ClipPictures:
     """What the report page shows of a clip.
 
@@ -320,10 +344,13 @@ class ClipResult:
         outcome: ``ok`` or ``failed``.
         code: ``ok``, or the reason of the error that stopped the clip.
         gaps: [first, last] output frame ranges that passed through without a face.
+        untouched: likewise, with a face that the model left alone: turned away, tiny or hidden.
+        alike: as in ``FaceTrack``.
         silences: [first, last] output frame ranges in which nothing is said.
         runs: (first, last, first source frame, last source frame) of every stretch of output frames
             behind which the clip runs forth, back, or stands still.
         timings_s: seconds of wall time per stage.
+        sync: None where nobody can say.
     """
 
     clip: Clip
@@ -336,12 +363,15 @@ class ClipResult:
     duration_s: Fraction = Fraction(0)
     coverage: float = 0.0
     gaps: tuple[tuple[int, int], ...] = ()
+    untouched: tuple[tuple[int, int], ...] = ()
+    alike: tuple[tuple[int, int, float], ...] = ()
     silences: tuple[tuple[int, int], ...] = ()
     runs: tuple[tuple[int, int, int, int], ...] = ()
     timings_s: dict[str, float] = field(default_factory=dict)
     warnings: tuple[Notice, ...] = ()
     notes: dict[str, float | int | str] = field(default_factory=dict)
     pictures: ClipPictures | None = None
+    sync: Sync | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd import outcome
-from heygemd.errors import TransientError
-from heygemd.faces import paste, track, watch
-from heygemd.lips.base import LipModel, Plan, Voice
+from heygemd import heap, outcome
+from heygemd.clock import StageClock
+from heygemd.errors import LimitError, MediaError, PortraitError, QualityError, TransientError
+from heygemd.faces import kept, track, watch
+from heygemd.faces.detect import areas
+from heygemd.faces.likeness import Look, look_at
+from heygemd.lips.base import LipModel, Voice
+from heygemd.log import log
 from heygemd.media import audio, encode, probe, silence, verify
+from heygemd.media.credentials import Signer
 from heygemd.media.decode import VideoReader
 from heygemd.media.limits import Limits
 from heygemd.media.timeline import lay_timeline
 from heygemd.media.tool import Ffmpeg
 from heygemd.models import Models
 from heygemd.prefetch import prefetch
+from heygemd.quality import SyncScore
 from heygemd.records import (
     AudioInfo,
     Clip,
@@ -31,13 +34,14 @@ from heygemd.records import (
     EncodeOptions,
     FaceTrack,
     Frames,
+    Job,
     RenderOptions,
     Timeline,
     Waveform,
 )
 from heygemd.report.pictures import Sampler
-
-T = TypeVar("T")
+from heygemd.speaker import Speaker
+from heygemd.witness import Witness, voice_to_judge
 
 Progress = Callable[[str, int, int], None]
 """Told ``(stage, frames done, frames in all)``; all is 0 while nobody knows."""
@@ -52,12 +56,18 @@ def no_progress(stage: str, n_done: int, n_frames: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """What rendering needs besides the models: ffmpeg, its limits, how outputs are written."""
+    """What rendering needs besides the models: ffmpeg, its limits, how outputs are written.
+
+    Attributes:
+        tracks: face tracks of clips seen before; None keeps none.
+    """
 
     tool: Ffmpeg
     limits: Limits
     encode: EncodeOptions
     batch: int = 16
+    signer: Signer | None = None
+    tracks: kept.TrackCache | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +80,8 @@ class Heard:
         voice: what the lip model wants of it.
         quiet: no sample is louder than a whisper of noise.
         silences: where the lips have nothing to say, in seconds; empty where the model decides.
+        person: what the person to follow looks like; None without a reference picture.
+        judged: what the sync scorer wants of it; None where nobody shall judge.
     """
 
     path: Path
@@ -78,6 +90,8 @@ class Heard:
     voice: Voice
     quiet: bool
     silences: tuple[silence.Stretch, ...] = ()
+    person: Look | None = None
+    judged: NDArray[np.float32] | None = None
 
     @property
     def duration_s(self) -> Fraction:
@@ -116,7 +130,44 @@ def hear(path: Path, options: RenderOptions, lips: LipModel, studio: Studio) -> 
     if options.silence == "close":
         followed = silence.hush(followed, silences)
     voice = lips.hear(followed)
+    heap.trim()
     return Heard(path, info, sound, voice, audio.is_silent(sound), silences)
+
+
+def hear_job(job: Job, models: Models, studio: Studio) -> Heard:
+    """All that is learned once per job: of its sound, and of whom to follow.
+
+    Raises:
+        AudioError: the sound cannot be read or used.
+        PortraitError: the reference picture likewise.
+    """
+    heard = hear(job.audio, job.options, models.lips, studio)
+    person = None if job.reference is None else meet(job.reference, models, studio)
+    can_judge = models.scorer is not None and not heard.quiet
+    judged = voice_to_judge(heard.sound) if can_judge else None
+    return replace(heard, person=person, judged=judged)
+
+
+def meet(path: Path, models: Models, studio: Studio) -> Look:
+    """What the person in a job's reference picture looks like.
+
+    Raises:
+        PortraitError: no picture, or nobody to be seen in it.
+    """
+    try:
+        info = probe.probe(path, studio.limits)
+        (picture,) = next(VideoReader(studio.tool, path, info, studio.limits).read_all(1))
+    except (MediaError, LimitError) as error:
+        raise PortraitError(f"the reference picture cannot be read: {error}") from error
+    (seen,) = models.detector.detect(picture[None])
+    if seen.points is None:
+        raise PortraitError(
+            'face = "reference" wants face meshes; set faces.detector = "mediapipe"'
+        )
+    if not len(seen.boxes):
+        raise PortraitError("the reference picture shows no face, want one that looks ahead")
+    largest = int(areas(seen.boxes).argmax())
+    return look_at(picture, seen.points[largest])
 
 
 def _delayed(sound: Waveform, offset_ms: float) -> Waveform:
@@ -136,13 +187,15 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         ClipError: this clip cannot be done, and why.
         TransientError: a stop was asked for.
     """
-    clock = _Clock()
+    clock = StageClock()
     with clock.stage("probe"):
         info = probe.probe(task.clip.path, studio.limits)
     batch = max(1, min(studio.batch, _BATCH_BYTES // (info.width_px * info.height_px * 3)))
     reader = VideoReader(studio.tool, task.clip.path, info, studio.limits)
     with clock.stage("faces"):
-        faces = _find_faces(task, reader, models, batch)
+        faces = _faces_of(task, reader, models, studio, batch)
+        track.require_coverage(faces, task.options.min_coverage)
+    heap.trim()
     timeline = lay_timeline(
         len(faces.detected), info.fps, task.heard.duration_s, task.options.length
     )
@@ -152,14 +205,22 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         sound_s = min(sound_s, timeline.n_frames / timeline.fps)
     with clock.stage("study"):
         plan = models.lips.study(_Followed(reader, task), faces, task.heard.voice)
-    speaker = _Speaker(
-        models, plan, faces, timeline, _voice_shares(task, timeline), task.options.restore
+    heap.trim()
+    speaker = Speaker(
+        models,
+        plan,
+        faces,
+        timeline,
+        _voice_shares(task, timeline),
+        task.options.restore,
+        np.zeros(timeline.n_frames, np.bool_),
     )
     sampler = Sampler(timeline.n_frames, faces.boxes[timeline.source])
+    witness = Witness(faces, timeline)
     with (
         clock.stage("render"),
         prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
-        prefetch(clock.timed("lips", _spoken(batches, speaker, sampler))) as spoken,
+        prefetch(clock.timed("lips", _spoken(batches, speaker, sampler, witness))) as spoken,
     ):
         counted = _counted(spoken, "render", timeline.n_frames, task)
         encoded = encode.write_video(
@@ -174,6 +235,9 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             limits=studio.limits,
         )
     with clock.stage("verify"):
+        if studio.signer is not None:
+            title, comment = task.clip.stem, studio.encode.comment
+            studio.signer.sign(task.out, title=title, comment=comment)
         verify.verify_video(
             task.out,
             n_frames=timeline.n_frames,
@@ -181,6 +245,8 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             sound_s=sound_s,
             limits=studio.limits,
         )
+    with clock.stage("verify"):
+        score = _judge(task, witness, models)
     heard = task.heard
     return outcome.result_of(
         outcome.Done(
@@ -191,7 +257,10 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             heard.sound,
             is_quiet=heard.quiet,
             silences=heard.silences,
+            untouched=speaker.untouched & (models.lips.name != "passthrough"),
             sampler=sampler,
+            score=score,
+            min_sync=task.options.min_sync,
             timings_s=clock.timings_s(),
             notes={
                 "width_px": encoded.width_px,
@@ -202,14 +271,60 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     )
 
 
+def _faces_of(
+    task: ClipTask, reader: VideoReader, models: Models, studio: Studio, batch: int
+) -> FaceTrack:
+    """The person to follow, known from an earlier job where the clip and all else is the same."""
+    cache, clip, detector = studio.tracks, task.clip, models.detector
+    if cache is None or not clip.sha256 or task.heard.person is not None:
+        return _find_faces(task, reader, models, batch)
+    key = kept.key_of(
+        clip.sha256, detector.name, detector.version, studio.tool.version, task.options.face
+    )
+    known = cache.get(key)
+    if known is None:
+        faces = _find_faces(task, reader, models, batch)
+        cache.put(key, kept.Kept(faces, reader.prints))
+        return faces
+    reader.recall(known.prints)
+    n_frames = len(known.prints)
+    task.progress("faces", n_frames, n_frames)
+    log.info("track.recalled", n_frames=n_frames)
+    return known.track
+
+
+def _judge(task: ClipTask, witness: Witness, models: Models) -> SyncScore | None:
+    """How well the lips follow the sound.
+
+    Raises:
+        QualityError: ``low_sync``, worse than the job lets pass.
+    """
+    heard, options = task.heard, task.options
+    if models.scorer is None or heard.judged is None:
+        return None
+    score = witness.judge(models.scorer, heard.judged)
+    is_low = score is not None and score.confidence < options.min_sync
+    if score is not None and is_low and options.below_min_sync == "hold":
+        raise QualityError(
+            f"sync confidence {score.confidence:.2f}, want {options.min_sync:.2f}; "
+            "use a clip that shows the face larger, or lower min_sync",
+            code="low_sync",
+        )
+    return score
+
+
 def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int) -> FaceTrack:
     """Pass one: every frame is looked at once."""
     with prefetch(reader.read_all(batch)) as batches:
         counted = _counted(batches, "faces", reader.info.n_frames, task)
-        seen = watch.watch(counted, models.detector, n_threads=models.n_workers)
-    faces = track.track_face(seen.sightings, seen.cuts, task.options.face, seen.frame_size)
-    track.require_coverage(faces, task.options.min_coverage)
-    return faces
+        seen = watch.watch(
+            counted,
+            models.detector,
+            n_threads=models.n_workers,
+            wants_looks=task.heard.person is not None,
+        )
+    options, person = task.options, task.heard.person
+    return track.track_face(seen.sightings, seen.cuts, options.face, seen.frame_size, person)
 
 
 def _voice_shares(task: ClipTask, timeline: Timeline) -> NDArray[np.float32]:
@@ -220,40 +335,15 @@ def _voice_shares(task: ClipTask, timeline: Timeline) -> NDArray[np.float32]:
     return silence.voice_share(middles_s, silences, float(heard.duration_s))
 
 
-@dataclass(frozen=True, slots=True)
-class _Speaker:
-    """All that changes pixels of one clip.
-
-    Attributes:
-        shares: (n_out,) how much of each patch is laid.
-        blend: share of restored faces, 0..1.
-    """
-
-    models: Models
-    plan: Plan
-    faces: FaceTrack
-    timeline: Timeline
-    shares: NDArray[np.float32]
-    blend: float
-
-    def speak(self, frames: Frames, span: range) -> Frames:
-        """The same frames with their lips moved, and faces restored where that is asked for."""
-        shares = self.shares[span.start : span.stop]
-        patches = self.models.lips.speak(frames, self.plan, span)
-        laid = paste.lay(frames, paste.fade(patches, shares))
-        restorer, points = self.models.restorer, self.faces.points
-        if restorer is None or points is None or self.blend == 0.0:
-            return laid
-        source = self.timeline.source[span.start : span.stop]
-        return paste.lay(laid, restorer.restore(laid, points[source], shares * self.blend))
-
-
-def _spoken(batches: Iterable[Frames], speaker: _Speaker, sampler: Sampler) -> Iterator[Frames]:
+def _spoken(
+    batches: Iterable[Frames], speaker: Speaker, sampler: Sampler, witness: Witness
+) -> Iterator[Frames]:
     start = 0
     for frames in batches:
         span = range(start, start + len(frames))
         laid = speaker.speak(frames, span)
         sampler.see(start, frames, laid)
+        witness.see(start, laid)
         yield laid
         start = span.stop
 
@@ -287,35 +377,3 @@ class _Followed:
             yield index, frame
             self._n_read += 1
             self._task.progress("study", self._n_read, 0)
-
-
-@dataclass(slots=True)
-class _Clock:
-    """Wall seconds per stage; decode and lips run beside render and lie within it."""
-
-    _spent_s: dict[str, float] = field(default_factory=dict)
-    _started_s: float = field(default_factory=time.monotonic)
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time the block."""
-        start_s = time.monotonic()
-        try:
-            yield
-        finally:
-            self._spent_s[name] = self._spent_s.get(name, 0.0) + time.monotonic() - start_s
-
-    def timed(self, name: str, items: Iterable[T]) -> Iterator[T]:
-        """Time what it takes to produce each item."""
-        source = iter(items)
-        while True:
-            with self.stage(name):
-                try:
-                    item = next(source)
-                except StopIteration:
-                    return
-            yield item
-
-    def timings_s(self) -> dict[str, float]:
-        """Seconds by stage, and ``total``."""
-        return {**self._spent_s, "total": time.monotonic() - self._started_s}

@@ -16,11 +16,11 @@ from rich.progress import Progress as Bars
 
 from heygemd import models
 from heygemd.assembly import make_studio
-from heygemd.errors import AudioError, MediaError
+from heygemd.errors import AudioError, JobOptionsError, MediaError
 from heygemd.executor import LocalExecutor
 from heygemd.log import configure
 from heygemd.records import Clip, Job
-from heygemd.render import ClipTask, Progress, hear
+from heygemd.render import ClipTask, Progress, hear_job
 from heygemd.report.documents import clip_log
 from heygemd.settings import Settings, render_options
 from heygemd.spool import commit, names
@@ -42,6 +42,11 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
     for path in (audio, *videos):
         if not path.is_file():
             raise (AudioError if path == audio else MediaError)(f"no file at {path}")
+    if settings.faces.choice == "reference":
+        raise JobOptionsError(
+            'faces.choice = "reference" wants a job folder with a reference picture; '
+            "choose largest, left, right or centre here"
+        )
     out.mkdir(parents=True, exist_ok=True)
     studio = make_studio(settings)
     n_failed = 0
@@ -54,7 +59,7 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
         fs = FsOps()
         way = commit.probe(fs, Path(scratch), "way")
         job = _job(audio, videos, out, Path(scratch), settings)
-        heard = hear(job.audio, job.options, loaded.lips, studio)
+        heard = hear_job(job, loaded, studio)
         for clip in job.clips:
             part = Path(scratch, f"{clip.id}.mp4")
             task = ClipTask(clip, heard, part, job.options, bars.follow(clip.name))

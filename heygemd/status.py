@@ -18,6 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from heygemd.faces import kept
 from heygemd.report.documents import printable
 from heygemd.settings import Settings
 from heygemd.spool.fsops import FsOps
@@ -62,6 +63,7 @@ def state(
     return {
         "schema_version": 1,
         "daemon": _daemon(folders.work, now_s, run_dir),
+        "tracks": kept.usage(folders.work / kept.FOLDER),
         "inbox": {"path": str(folders.inbox), "folders": _dropped(folders.inbox)},
         "jobs": [
             {
@@ -150,6 +152,15 @@ def view(told: dict[str, Any]) -> RenderableType:
     parts: list[RenderableType] = [_headline(daemon)]
     parts += [_in_hand(hand) for hand in _hands(told)]
     parts += [*_inbox(told["inbox"], daemon), *_jobs(told["jobs"])]
+    if told["tracks"]["n_tracks"]:
+        parts.append(
+            Text(
+                "{n_tracks} face tracks kept, {mb} MB".format(
+                    n_tracks=told["tracks"]["n_tracks"], mb=told["tracks"]["n_bytes"] // 10**6
+                ),
+                style="dim",
+            )
+        )
     return Group(*parts)
 
 

@@ -2,7 +2,7 @@
 
 ``python signal_at.py KILL ben.mp4 3 run --config config.toml``: with the third child process that
 is started once the log says that ben.mp4 is attempted; 0 is the line itself. KILL ends the
-children too.
+children too. TERM2 is TERM and, once that is heeded, TERM again.
 """
 
 import io
@@ -11,7 +11,8 @@ import os
 import signal
 import sys
 
-NUMBER, CLIP, N_CHILDREN = signal.Signals[f"SIG{sys.argv[1]}"], sys.argv[2], int(sys.argv[3])
+WORD, CLIP, N_CHILDREN = sys.argv[1], sys.argv[2], int(sys.argv[3])
+NUMBER = signal.Signals[f"SIG{WORD.rstrip('2')}"]
 
 
 class Moment:
@@ -38,6 +39,8 @@ class Log(io.TextIOWrapper):
         self.flush()
         if "clip.attempted" in text and json.loads(text)["clip"] == CLIP:
             moment.begin()
+        if "stop.requested" in text and WORD.endswith("2"):
+            os.kill(os.getpid(), NUMBER)
         return n_written
 
 

@@ -108,6 +108,9 @@ class Recorder(WatchedFs):
         elif name == "write":
             node = self._node(self.fds[args[0]])
             self.ops.append(Data(node.number, bytes(args[1])))
+        elif name == "clone":
+            clone = self.fds[args[0]]
+            self.ops.append(Data(self._node(clone).number, Path(clone).read_bytes()))
         elif name == "fsync" and self.data_syncs:
             self.ops.append(Sync(self._node(self.fds[args[0]]).number))
         elif name == "fsync_dir" and self.folder_syncs:

@@ -6,6 +6,7 @@ from heygemd.faces.detect import Sighting
 from heygemd.records import Patch
 
 BOX = (40.0, 30.0, 120.0, 100.0)
+POINTS = np.random.default_rng(0).uniform(45, 95, (478, 3)).astype(np.float32)
 
 
 class FixedFace:
@@ -23,7 +24,7 @@ class FixedFace:
         self.n_seen += len(frames)
         n_faces = int(self.sees)
         boxes = np.array([BOX] * n_faces, np.float32).reshape(n_faces, 4)
-        points = np.full((n_faces, 478, 3), 50, np.float32) if self.has_points else None
+        points = np.tile(POINTS, (n_faces, 1, 1)) if self.has_points else None
         return [Sighting(boxes, np.ones(n_faces, np.float32), points) for _ in frames]
 
     def close(self):

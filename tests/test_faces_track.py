@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -201,3 +203,46 @@ def test_points_of_a_long_shot_are_smoothed_as_if_in_one_piece():
     whole = smooth(fill_gaps(raw[:, None], MAX_GAP), *POINTS_SMOOTHING)[:, 0]
 
     np.testing.assert_allclose(track(frames).points[:, 0, 0], whole, atol=0.01)
+
+
+ANNA, BEN = (np.eye(402, dtype=np.float32)[row] for row in (0, 1))
+
+
+def looking(frame, *looks):
+    return replace(frame, looks=np.stack(looks))
+
+
+def by_reference(frames, reference=ANNA, cuts=()):
+    return track_face(frames, cuts, "reference", SIZE, reference)
+
+
+def test_the_person_most_like_the_reference_is_followed_not_the_largest():
+    frames = [seen(LEFT, RIGHT)] * 12
+    frames[4] = looking(frames[4], 0.9 * ANNA + 0.1 * BEN, BEN)
+    found = by_reference(frames)
+    assert lefts(found) == pytest.approx(50)
+    assert found.alike == ((0, 11, pytest.approx(0.9)),)
+
+
+def test_one_look_that_deceives_is_outvoted():
+    frames = [looking(seen(LEFT, RIGHT), ANNA, BEN)] * 12
+    frames[3] = looking(frames[3], BEN, ANNA)
+    assert lefts(by_reference(frames)) == pytest.approx(50)
+
+
+def test_a_shot_without_the_person_shows_no_face_and_the_others_follow_them():
+    frames = [looking(seen(LEFT, RIGHT), ANNA, BEN)] * 10 + [looking(seen(RIGHT), BEN)] * 10
+    found = by_reference(frames, cuts=(10,))
+    assert found.present.tolist() == [True] * 10 + [False] * 10
+    assert found.alike == ((0, 9, 1.0), (10, 19, 0.0))
+
+
+def test_too_little_coverage_says_how_alike_the_best_face_was():
+    found = by_reference([looking(seen(RIGHT), 0.3 * ANNA)] * 10)
+    with pytest.raises(NoFaceError, match=r"likeness to the reference 0\.30, want 0\.5"):
+        require_coverage(found, 0.3)
+
+
+def test_the_choice_needs_its_reference():
+    with pytest.raises(ValueError, match="wants a reference"):
+        track([seen(LEFT)] * 3, "reference")

@@ -149,3 +149,26 @@ def test_no_workers_means_one_per_core_up_to_eight():
 def test_frames_of_two_sizes_are_refused():
     with pytest.raises(ValueError, match=r"a frame of \(5, 6, 3\) after \(4, 6, 3\)"):
         list(stretches([clip_of(2), clip_of(2, height_px=5)], 3))
+
+
+class WithPoints(Counting):
+    """As ``Counting``, with a mesh for every face."""
+
+    def detect(self, frames):
+        points = np.tile(np.float32([[1, 1, 0], [4, 3, 0]]), (1, 239, 1))
+        return [
+            Sighting(seen.boxes, seen.scores, points.reshape(1, 478, 3))
+            for seen in super().detect(frames)
+        ]
+
+
+@pytest.mark.parametrize("wants", [1, 3, 4, 7])
+def test_looks_are_taken_of_every_fourth_frame_whatever_the_stretches(wants):
+    watched = watch([clip_of(14)], WithPoints(wants), n_threads=2, wants_looks=True)
+    with_looks = [at for at, seen in enumerate(watched.sightings) if seen.looks is not None]
+    assert with_looks == [0, 4, 8, 12]
+
+
+def test_nobody_is_looked_at_unless_asked_for():
+    watched = watch([clip_of(9)], WithPoints())
+    assert all(seen.looks is None for seen in watched.sightings)

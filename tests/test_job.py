@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from fakes import FakeExecutor, FakeQueue, make_job
 
-from heygemd.errors import AudioError, TransientError
+from heygemd.errors import AudioError, PortraitError, TransientError
 from heygemd.job import Workshop, run_job
 from heygemd.records import AudioInfo, ClipResult, ModelFacts, Waveform
 from heygemd.render import Heard
@@ -122,3 +122,12 @@ def test_the_log_of_a_clip_says_what_went_in_and_what_was_found():
     assert log["sound"]["sha256"] == "ab" * 32
     assert log["frames_per_s"] == 25.0
     assert log["versions"]["heygemd"]
+
+
+def test_a_reference_picture_that_cannot_be_used_fails_every_clip_with_its_reason():
+    job = make_job()
+    queue = claimed(job)
+    ears = Ears(PortraitError("the reference picture shows no face"))
+    assert list(run_job(job, shop(queue, ears=ears))) == []
+    assert {log["code"] for log in queue.logs[job.id].values()} == {"portrait"}
+    assert queue.closed[job.id]["code"] == "portrait"

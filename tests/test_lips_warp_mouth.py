@@ -91,3 +91,16 @@ def test_the_dark_that_was_seen_colours_the_dark_that_is_painted():
     )
 
     assert (np.median(inside[:, 2]) / np.median(inside[:, 0])) > 3.0
+
+
+def test_lips_that_show_where_the_inside_should_be_do_not_colour_the_dark():
+    hole = opening(0.25)
+
+    from_flesh = gap_pixels(
+        mouth.paint_inside(hole, SHAPE, mouth.Palette(LIP, SKIN, 0.9 * LIP), teeth=False), hole
+    )
+    from_nothing = gap_pixels(
+        mouth.paint_inside(hole, SHAPE, mouth.Palette(LIP, SKIN, 0 * LIP), teeth=False), hole
+    )
+
+    np.testing.assert_array_equal(from_flesh, from_nothing)

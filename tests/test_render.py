@@ -10,6 +10,7 @@ import pytest
 from stage_fakes import FixedFace, Painter
 
 from heygemd.errors import NoFaceError, TransientError
+from heygemd.faces.kept import TrackCache
 from heygemd.media import tool
 from heygemd.media.limits import Limits
 from heygemd.models import Models
@@ -141,3 +142,31 @@ def test_an_offset_moves_what_the_model_hears_and_not_what_people_hear(
     there = slice(max(0, shift), len(plain.samples) + min(0, shift))
     before = slice(max(0, -shift), len(plain.samples) - max(0, shift))
     assert np.array_equal(moved.samples[there], plain.samples[before])
+
+
+def test_a_second_voice_on_the_same_clip_detects_nothing_and_gives_the_same(
+    media, studio, tmp_path
+):
+    cached = replace(studio, tracks=TrackCache(tmp_path / "tracks", 10**7))
+    detector, lips = FixedFace(), Painter()
+    outs = []
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        task = task_of(media, studio, lips, tmp_path / name)
+        task = replace(task, clip=replace(task.clip, sha256="ab" * 32))
+        render_clip(task, Models(detector, lips), cached)
+        outs.append(task.out.read_bytes())
+
+    assert detector.n_seen == 25
+    assert outs[0] == outs[1]
+
+
+def test_the_same_clip_with_another_choice_of_face_is_looked_at_anew(media, studio, tmp_path):
+    cached = replace(studio, tracks=TrackCache(tmp_path / "tracks", 10**7))
+    detector, lips = FixedFace(), Painter()
+    for choice in ("largest", "left"):
+        task = task_of(media, studio, lips, tmp_path, face=choice)
+        task = replace(task, clip=replace(task.clip, sha256="ab" * 32))
+        render_clip(task, Models(detector, lips), cached)
+
+    assert detector.n_seen == 50

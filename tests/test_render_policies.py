@@ -1,15 +1,22 @@
 """What policies do to the frames of one clip: silence, length, restoration, what is left alone."""
 
+from dataclasses import replace
+
 import lavfi
 import numpy as np
 import pytest
 from stage_fakes import FixedFace, Painter
 
+from heygemd.errors import PortraitError, QualityError
+from heygemd.lips.passthrough import Passthrough
 from heygemd.media.limits import Limits
 from heygemd.media.tool import find_ffmpeg
 from heygemd.models import Models
+from heygemd.quality import SyncScore
 from heygemd.records import Clip, EncodeOptions, Patch, RenderOptions
-from heygemd.render import ClipTask, Studio, hear, render_clip
+from heygemd.render import ClipTask, Studio, hear, meet, render_clip
+
+pytestmark = pytest.mark.timeout(120)  # each film is encoded, on a busy machine
 
 
 class Dimmer:
@@ -45,11 +52,24 @@ def media(tmp_path_factory):
     return folder
 
 
-def rendered(studio, media, out, restorer=None, **options):
+class Judge:
+    """A scorer that finds every clip as good as it is told."""
+
+    def __init__(self, confidence):
+        self.confidence = confidence
+
+    def score(self, crops, mel, *, fps):
+        agreement = np.full(int(len(crops) / fps * 25), 0.5, np.float32)
+        return SyncScore(40.0, self.confidence, np.zeros(61, np.float32), 75, agreement)
+
+
+def rendered(studio, media, out, restorer=None, *, lips=None, scorer=None, **options):
     """(result, brightness of the painted face in every frame)."""
     chosen = RenderOptions(min_coverage=0.0, **options)
-    models = Models(FixedFace(has_points=True), Painter(), restorer=restorer)
+    models = Models(FixedFace(has_points=True), lips or Painter(), restorer=restorer, scorer=scorer)
     heard = hear(media / "voice.wav", chosen, models.lips, studio)
+    if scorer is not None:
+        heard = replace(heard, judged=np.zeros((80, 240), np.float32))
     clip = Clip("0001", "clip.mp4", "clip", media / "clip.mp4")
     result = render_clip(ClipTask(clip, heard, out / "out.mp4", chosen), models, studio)
     frames = np.frombuffer(lavfi.raw_frames(out / "out.mp4"), np.uint8).reshape(-1, 120, 160, 3)
@@ -117,3 +137,76 @@ def test_a_job_may_ask_for_no_restoration(studio, media, tmp_path):
     restorer = Dimmer()
     rendered(studio, media, tmp_path, restorer, restore=0.0)
     assert restorer.shares == []
+
+
+class Shy(Painter):
+    """Leaves the mouth alone from output frame 10 to 19."""
+
+    def speak(self, frames, plan, span):
+        patches = super().speak(frames, plan, span)
+        return [None if 10 <= at < 20 else patch for at, patch in zip(span, patches, strict=True)]
+
+
+def test_frames_whose_mouth_was_left_alone_are_told(studio, media, tmp_path):
+    result, _, _ = rendered(studio, media, tmp_path, lips=Shy())
+    assert result.untouched == ((10, 19),)
+    (notice,) = (each for each in result.warnings if each.code == "frames_untouched")
+    assert notice.values == {"n_untouched": 10, "n_frames": 75}
+
+
+def test_a_model_that_changes_nothing_on_purpose_leaves_nothing_alone(studio, media, tmp_path):
+    result, _, _ = rendered(studio, media, tmp_path, lips=Passthrough())
+    assert result.untouched == ()
+    assert [each.code for each in result.warnings] == []
+
+
+def test_the_person_in_the_reference_picture_is_met_once(studio, tmp_path):
+    lavfi.film(tmp_path / "picture.png", n_frames=1, codec=("-f", "image2"))
+    models = Models(FixedFace(has_points=True), Painter())
+    look = meet(tmp_path / "picture.png", models, studio)
+    assert np.isfinite(look).all()
+
+
+def test_a_reference_picture_without_a_face_is_refused(studio, tmp_path):
+    lavfi.film(tmp_path / "picture.png", n_frames=1, codec=("-f", "image2"))
+    models = Models(FixedFace(sees=False, has_points=True), Painter())
+    with pytest.raises(PortraitError, match="shows no face"):
+        meet(tmp_path / "picture.png", models, studio)
+
+
+def test_a_reference_picture_that_is_none_is_refused(studio, tmp_path):
+    (tmp_path / "picture.png").write_bytes(b"not a picture at all")
+    with pytest.raises(PortraitError, match="cannot be read"):
+        meet(tmp_path / "picture.png", Models(FixedFace(), Painter()), studio)
+
+
+def test_a_detector_without_meshes_cannot_know_a_person(studio, tmp_path):
+    lavfi.film(tmp_path / "picture.png", n_frames=1, codec=("-f", "image2"))
+    with pytest.raises(PortraitError, match="mediapipe"):
+        meet(tmp_path / "picture.png", Models(FixedFace(), Painter()), studio)
+
+
+def test_the_sync_score_of_every_clip_is_recorded_and_drawn(studio, media, tmp_path):
+    result, _, _ = rendered(studio, media, tmp_path, scorer=Judge(0.25))
+    assert (result.sync.offset_ms, result.sync.confidence) == (40.0, 0.25)
+    assert result.warnings == ()
+    assert 'class="sync"' in result.pictures.wave
+
+
+def test_without_a_scorer_nothing_is_said_of_sync(studio, media, tmp_path):
+    result, _, _ = rendered(studio, media, tmp_path)
+    assert result.sync is None
+    assert 'class="sync"' not in result.pictures.wave
+
+
+def test_a_clip_that_scores_too_little_is_published_with_a_warning(studio, media, tmp_path):
+    result, _, _ = rendered(studio, media, tmp_path, scorer=Judge(0.05), min_sync=0.1)
+    (notice,) = result.warnings
+    assert notice.code == "low_sync"
+    assert notice.values == {"confidence": 0.05, "min_sync": 0.1}
+
+
+def test_or_it_is_held_back_where_the_job_says_so(studio, media, tmp_path):
+    with pytest.raises(QualityError, match=r"0\.05, want 0\.10") as caught:
+        rendered(studio, media, tmp_path, scorer=Judge(0.05), min_sync=0.1, below_min_sync="hold")
+    assert caught.value.reason == "low_sync"

@@ -169,6 +169,14 @@ def test_a_job_that_has_only_begun_does_not_look_failed():
     assert catalogue.error("clips_failed").en_do not in text
 
 
+def test_a_clip_that_was_scored_says_how_its_lips_follow_the_sound():
+    document, logs, pictures = world.finished_job()
+    logs[0]["sync"] = {"offset_ms": 20.4, "confidence": 0.312}
+    text = read(document, logs, pictures).text
+    assert "lips +20 ms, confidence 0.31" in text
+    assert text.count("confidence") == 1
+
+
 def test_a_rejected_folder_says_why_and_what_to_do():
     text = read(world.rejected(), [], {}).text
     for said in ("lesson", "This folder could not be taken as a job", "2 sounds: a.wav, b.wav",

@@ -236,3 +236,50 @@ def test_a_stale_share_in_the_middle_of_a_copy_costs_a_retry_and_no_clip(folders
 
     assert raised.value.reason == "stale"
     assert spool.stage(job, job.clips[0]).sha256
+
+
+class Cloning(FastFs):
+    """A disk that can share blocks."""
+
+    n_clones = 0
+
+    def clone(self, fd, source_fd):
+        self.n_clones += 1
+        os.write(fd, os.pread(source_fd, 1 << 20, 0))
+
+
+def test_where_the_disk_can_share_blocks_a_source_is_not_written_again(folders):
+    drop(folders, clips=("a.mp4", "b.mp4"))
+    fs = Cloning()
+    spool = opened(folders, fs)
+    job = spool.stage_sound(spool.claim("talk"))
+    written = []
+    fs.write = lambda fd, data: written.append(bytes(data)) or os.write(fd, data)
+
+    staged = [spool.stage(job, clip) for clip in job.clips]
+
+    assert fs.n_clones == 3
+    assert b"video" not in b"".join(written)
+    for clip in staged:
+        assert clip.path.read_bytes() == f"video {clip.name}".encode() * 9
+        assert clip.sha256 == hashlib.sha256(clip.path.read_bytes()).hexdigest()
+
+
+def test_a_disk_that_cannot_is_asked_once_and_copied_to(folders):
+    drop(folders, clips=("a.mp4", "b.mp4"))
+    fs = Cloning()
+
+    def cannot(fd, source_fd):
+        fs.n_clones += 1
+        raise OSError(errno.EOPNOTSUPP, "cannot")
+
+    fs.clone = cannot
+    spool = opened(folders, fs)
+    job = spool.stage_sound(spool.claim("talk"))
+
+    staged = [spool.stage(job, clip) for clip in job.clips]
+
+    assert fs.n_clones == 1
+    assert [c.path.read_bytes() for c in staged] == [
+        f"video {name}".encode() * 9 for name in ("a.mp4", "b.mp4")
+    ]

@@ -20,11 +20,13 @@ class Sighting:
         boxes: (K, 4) float32 x1 y1 x2 y2 px; may reach outside the frame; K is 0 without a face.
         scores: (K,) float32 in [0, 1].
         points: (K, 478, 3) float32 px, or None from detectors that give boxes only.
+        looks: (K, D) float32, see ``likeness``; None where nobody asked for them.
     """
 
     boxes: Boxes
     scores: NDArray[np.float32]
     points: Points | PackedPoints | None = None
+    looks: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n_faces = len(self.scores)

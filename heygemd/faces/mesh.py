@@ -1,4 +1,4 @@
-"""The default detector: MediaPipe's face mesh, searched for now and then and followed between."""
+"""The default detector: Google's face mesh, searched for now and then and followed between."""
 
 from __future__ import annotations
 
@@ -14,13 +14,9 @@ from numpy.typing import NDArray
 
 from heygemd.faces import boxes, landmarker
 from heygemd.faces.detect import Sighting, areas, overlaps
-from heygemd.faces.opencv import cv2
 from heygemd.records import N_POINTS, Boxes, Frames, Points
 
-SEARCH_PX = 256  # long side of what is searched; the detector inside sees 128
 TILE_SHARES = (1.0, 0.6)  # tile edges in the frame's short side, tried where nothing is found
-CROP_PX = 256  # edge of what is looked at when a face is followed; more gives no steadier points
-CROP_TIMES = 2.0  # its edge in sizes of the face
 SEARCH_EVERY = 8  # frames; whoever comes in between is followed back to where they came in
 SAME_FACE = 0.4  # overlap of two boxes that show one face
 
@@ -34,7 +30,7 @@ class FaceMesh:
 
     Raises:
         ConfigError: the model cannot be read.
-        DependencyError: mediapipe, its model, or a library of the system is missing.
+        DependencyError: LiteRT, the model, or a library of the system is missing.
     """
 
     name = "mediapipe"
@@ -42,7 +38,7 @@ class FaceMesh:
 
     def __init__(self, n_threads: int = 1, model_path: Path | None = None) -> None:
         model = landmarker.read_model(model_path)
-        self.version = f"1-{hashlib.sha256(model).hexdigest()[:12]}"
+        self.version = f"2-{hashlib.sha256(model).hexdigest()[:12]}"
         self._idle: queue.LifoQueue[landmarker.Landmarker] = queue.LifoQueue()
         self._landmarkers = [landmarker.Landmarker(model) for _ in range(n_threads)]
         for idle in self._landmarkers:
@@ -61,9 +57,9 @@ class FaceMesh:
 
     def close(self) -> None:
         """See ``FaceDetector``."""
-        for mesh in self._landmarkers:
-            mesh.close()
         self._landmarkers.clear()
+        while not self._idle.empty():
+            self._idle.get()
 
     def __enter__(self) -> Self:
         return self
@@ -85,15 +81,15 @@ def search(
 ) -> list[Points]:
     """Every face in a frame besides the ``known`` ones, (478, 3) px each.
 
-    A face is found in the whole frame, or in tiles where none is; then looked at twice in a crop,
-    so that its points are as good and as steady as those of a face that is followed.
+    A face is found in the whole frame, or in tiles where none is; then looked at twice more, so
+    that its points are as good and as steady as those of a face that is followed.
     """
     height_px, width_px = frame.shape[:2]
-    found = _look(mesh, frame, (0, 0, width_px, height_px), SEARCH_PX)
+    found = _look(mesh, frame, (0, 0, width_px, height_px), known)
     for share in TILE_SHARES:  # its short-range detector overlooks what is small in the frame
         if not len(found) and not known:
             windows = tiles(width_px, height_px, share)
-            found = np.concatenate([_look(mesh, frame, tile, SEARCH_PX) for tile in windows])
+            found = np.concatenate([_look(mesh, frame, tile, known) for tile in windows])
     faces: list[Points] = []
     for rough in found:
         if _known(rough, known + faces):
@@ -124,16 +120,17 @@ def tiles(width_px: int, height_px: int, share: float) -> list[tuple[int, int, i
 
 def trace(mesh: landmarker.Landmarker, frame: NDArray[np.uint8], last: Points) -> Points | None:
     """The face that was at ``last``, (478, 3) px, in this frame; None when it has gone."""
-    box = bounds(last)
-    middle, half = (box[:2] + box[2:]) / 2, CROP_TIMES * float((box[2:] - box[:2]).max()) / 2
-    left, top = np.maximum(np.floor(middle - half), 0).astype(int).tolist()
-    right, bottom = np.maximum(np.ceil(middle + half), 0).astype(int).tolist()
-    near = _look(mesh, frame, (left, top, right, bottom), CROP_PX)
-    if not len(near):
+    face = mesh.trace(frame, last)
+    if face is None or not _in_frame(face, frame) or not _known(face, [last]):
         return None
-    shared = overlaps(box[None], np.stack([bounds(face) for face in near]))[0]
-    best = int(shared.argmax())
-    return near[best] if shared[best] > SAME_FACE else None
+    return face
+
+
+def _in_frame(face: Points, frame: NDArray[np.uint8]) -> bool:
+    """Whether more than half of a face's box lies inside the frame: beyond it there is nothing."""
+    box = bounds(face)
+    inside = np.clip(box.reshape(2, 2), 0, frame.shape[1::-1]).reshape(4)
+    return bool(areas(inside[None])[0] > 0.5 * areas(box[None])[0])
 
 
 def bounds(points: Points) -> Boxes:
@@ -145,23 +142,13 @@ def _look(
     mesh: landmarker.Landmarker,
     frame: NDArray[np.uint8],
     window: tuple[int, int, int, int],
-    size_px: int,
+    known: list[Points],
 ) -> Points:
-    """(K, 478, 3) px of ``frame``: what one window of it shows, seen no larger than ``size_px``."""
+    """(K, 478, 3) px of ``frame``: the faces in one window of it besides the ``known`` ones."""
     left, top, right, bottom = window
-    part: NDArray[np.uint8] = frame[top:bottom, left:right]
-    if min(part.shape[:2]) < 1:
-        return np.empty((0, N_POINTS, 3), dtype=np.float32)
-    height_px, width_px = part.shape[:2]
-    shrink = min(1.0, size_px / max(part.shape[:2]))
-    if shrink < 1.0:
-        size = (max(1, round(width_px * shrink)), max(1, round(height_px * shrink)))
-        part = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-    points = mesh.find(part)
-    scale_x, scale_y = width_px / part.shape[1], height_px / part.shape[0]
-    points *= np.array([scale_x, scale_y, scale_x], dtype=np.float32)
-    points += np.array([left, top, 0], dtype=np.float32)
-    return points
+    corner = np.array([left, top, 0], dtype=np.float32)
+    taken = [bounds(face - corner) for face in known]
+    return mesh.find(frame[top:bottom, left:right], taken) + corner
 
 
 def _search_at(n_frames: int) -> list[int]:
@@ -194,5 +181,5 @@ def _sighting(faces: list[Points]) -> Sighting:
     points = np.array(faces, dtype=np.float32).reshape(-1, N_POINTS, 3)
     fitted = boxes.fit(points)
     order = np.argsort(-areas(fitted), kind="stable")
-    scores = np.ones(len(points), dtype=np.float32)  # MediaPipe keeps its own to itself
+    scores = np.ones(len(points), dtype=np.float32)  # the mesh's own only says yes or no
     return Sighting(fitted[order], scores, points[order])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from heygemd.errors import NoFaceError
 from heygemd.faces.detect import Sighting, areas, overlaps
+from heygemd.faces.likeness import ALIKE, Look
 from heygemd.faces.smooth import fill_gaps, runs, smooth
 from heygemd.packed import PackedPoints
 from heygemd.records import N_POINTS, Boxes, FaceChoice, FaceTrack, Points
@@ -51,11 +52,13 @@ def track_face(
     cuts: tuple[int, ...],
     choice: FaceChoice,
     frame_size: tuple[int, int],
+    reference: Look | None = None,
 ) -> FaceTrack:
     """One person through one clip.
 
     In each shot the person is chosen anew: the one of most area over the shot, or the one seen
-    long and far to the left, to the right, near the centre. Then they are followed by overlap.
+    long and far to the left, to the right, near the centre, or the one most like a reference, if
+    anybody is like it. Then they are followed by overlap.
     Gaps of up to eight frames inside a shot are filled; frames of longer gaps have no face.
 
     Args:
@@ -63,6 +66,7 @@ def track_face(
         cuts: sorted indices of frames that start a new shot.
         choice: whom to follow.
         frame_size: width and height in px.
+        reference: what the person looks like; for the choice ``reference``.
 
     Returns:
         Smoothed boxes and points; ``detected`` is True where the face itself was seen.
@@ -71,9 +75,14 @@ def track_face(
     boxes = np.full((n_frames, 4), np.nan, dtype=np.float32)
     has_points = any(seen.points is not None for seen in sightings)
     which = np.zeros(n_frames, np.int64)
+    alike: list[tuple[int, int, float]] = []
     for start, stop in shots(n_frames, cuts):
         present = people(paths(sightings, range(start, stop)))
-        person = max(present, key=lambda path: _merit(path, choice, frame_size), default=Path())
+        if choice == "reference" and reference is not None:
+            person, how_alike = most_alike(present, sightings, reference)
+            alike.append((start, stop - 1, how_alike))
+        else:
+            person = max(present, key=lambda path: _merit(path, choice, frame_size), default=Path())
         boxes[person.at] = np.array(person.boxes, dtype=np.float32).reshape(-1, 4)
         boxes[start + outliers(boxes[start:stop])] = np.nan
         which[person.at] = person.which
@@ -85,7 +94,24 @@ def track_face(
             chosen = np.where(detected, which, -1)[start:stop]
             for first, rows in _clean_points(sightings[start:stop], chosen):
                 points[start + first : start + first + len(rows)] = rows
-    return FaceTrack(boxes, points, detected, cuts)
+    return FaceTrack(boxes, points, detected, cuts, tuple(alike))
+
+
+def most_alike(
+    present: Sequence[Path], sightings: Sequence[Sighting], reference: Look
+) -> tuple[Path, float]:
+    """The person most like the reference and how much; an empty path where nobody is like it."""
+    found, best = Path(), 0.0
+    for path in present:
+        looks = [
+            seen.looks[which]
+            for which, seen in zip(path.which, (sightings[at] for at in path.at), strict=True)
+            if seen.looks is not None
+        ]
+        how_alike = float(np.median(np.stack(looks) @ reference)) if looks else 0.0
+        if how_alike > best:
+            found, best = path, how_alike
+    return (found if best >= ALIKE else Path()), best
 
 
 def _clean_points(
@@ -119,10 +145,12 @@ def require_coverage(track: FaceTrack, min_coverage: float) -> None:
         return
     missing = list(runs(~track.present))
     where = ", ".join(f"{start} to {stop - 1}" for start, stop in missing[:5])
+    best = max((how_alike for *_, how_alike in track.alike), default=None)
+    like = "" if best is None else f"; likeness to the reference {best:.2f}, want {ALIKE}"
     more = f" and {len(missing) - 5} more stretches" if len(missing) > 5 else ""
     raise NoFaceError(
         f"a face in {int(track.present.sum())} of {len(track.present)} frames "
-        f"({track.coverage:.0%}), want {min_coverage:.0%}; none in frames {where}{more}; "
+        f"({track.coverage:.0%}), want {min_coverage:.0%}{like}; none in frames {where}{more}; "
         "use a clip that shows the face, or lower min_coverage"
     )
 
@@ -197,6 +225,8 @@ def _merit(path: Path, choice: FaceChoice, frame_size: tuple[int, int]) -> float
     if choice == "largest":
         return area
     width_px, height_px = frame_size
+    if choice == "reference":
+        raise ValueError("the choice reference wants a reference")
     x, y = np.median((boxes[:, :2] + boxes[:, 2:]) / 2, axis=0).tolist()
     away: float = {
         "left": x / width_px,

@@ -13,11 +13,13 @@ import numpy as np
 
 from heygemd.faces.cuts import CutFinder
 from heygemd.faces.detect import FaceDetector, Sighting
+from heygemd.faces.likeness import look_at
 from heygemd.packed import PackedPoints
 from heygemd.records import Frames
 
 STRETCH_BYTES = 128 * 2**20  # of frames in one call at most: 20 of 1080p, 5 of 4K
 MAX_THREADS = 8  # more wait for the decoder
+LOOK_EVERY = 4  # frames; a person looks the same in between
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,13 @@ class Watched:
     frame_size: tuple[int, int]
 
 
-def watch(batches: Iterable[Frames], detector: FaceDetector, *, n_threads: int = 1) -> Watched:
+def watch(
+    batches: Iterable[Frames],
+    detector: FaceDetector,
+    *,
+    n_threads: int = 1,
+    wants_looks: bool = False,
+) -> Watched:
     """Look at every frame of a clip once.
 
     The clip is cut into stretches of ``detector.wants_frames``, fewer where frames are huge,
@@ -46,6 +54,7 @@ def watch(batches: Iterable[Frames], detector: FaceDetector, *, n_threads: int =
         batches: (N, H, W, 3) uint8 BGR each, in order; read in this thread.
         detector: called from ``n_threads`` threads.
         n_threads: at least 1.
+        wants_looks: say of every fourth frame what the faces in it look like.
 
     Raises:
         ValueError: the frames are not all of one size.
@@ -54,12 +63,15 @@ def watch(batches: Iterable[Frames], detector: FaceDetector, *, n_threads: int =
     finder = CutFinder()
     frame_size = (0, 0)
     waiting: deque[Future[list[Sighting]]] = deque()
+    n_given = 0
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="faces")
     try:
         for stretch in stretches(batches, detector.wants_frames):
             frame_size = (stretch.shape[2], stretch.shape[1])
             # Threads start with an empty context: carry the log's job and clip over.
-            waiting.append(pool.submit(copy_context().run, detector.detect, stretch))
+            skip = -n_given % LOOK_EVERY if wants_looks else len(stretch)
+            waiting.append(pool.submit(copy_context().run, _see, detector, stretch, skip))
+            n_given += len(stretch)
             finder.add(stretch)
             if len(waiting) > n_threads:
                 sightings += map(_packed, waiting.popleft().result())
@@ -68,6 +80,17 @@ def watch(batches: Iterable[Frames], detector: FaceDetector, *, n_threads: int =
     finally:
         pool.shutdown(cancel_futures=True)
     return Watched(tuple(sightings), finder.cuts(), frame_size)
+
+
+def _see(detector: FaceDetector, frames: Frames, skip: int) -> list[Sighting]:
+    """A sighting per frame, with looks in every fourth one from ``skip`` on."""
+    seen = detector.detect(frames)
+    for at in range(skip, len(frames), LOOK_EVERY):
+        points = seen[at].points
+        if points is not None and len(points):
+            looks = np.stack([look_at(frames[at], points[which]) for which in range(len(points))])
+            seen[at] = replace(seen[at], looks=looks)
+    return seen
 
 
 def _packed(seen: Sighting) -> Sighting:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import weakref
 import zlib
+from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -93,7 +94,7 @@ class VideoReader:
         self._path = path
         self._limits = limits or Limits()
         self._reverse_bytes = reverse_bytes
-        self._prints: list[int] = []
+        self._prints = array("I")
         self._seeks = not info.still
         self._spare: list[NDArray[np.uint8]] = []
 
@@ -120,6 +121,16 @@ class VideoReader:
             child.finish()
         self._require(n_frames)
         self.n_frames = n_frames
+
+    @property
+    def prints(self) -> NDArray[np.uint32]:
+        """A fingerprint of each frame from the first one on, as far as they are known."""
+        return np.array(self._prints, np.uint32)
+
+    def recall(self, prints: NDArray[np.uint32]) -> None:
+        """Take over what an earlier reader of the same bytes learned in ``read_all``."""
+        self._prints = array("I", prints.tolist())
+        self.n_frames = len(prints)
 
     def read_timeline(self, timeline: Timeline, batch: int) -> Iterator[Frames]:
         """Yield the output's frames, in order.

@@ -93,6 +93,9 @@ def _film(clip: ClipLog, pictures: ClipPictures) -> str:
         say("fps", fps=_fps(clip["fps"])),
         say("face_in", share=f"{clip['faces']['coverage']:.0%}"),
     ]
+    if clip.get("sync"):  # logs of earlier versions have none
+        offset_ms, confidence = clip["sync"]["offset_ms"], clip["sync"]["confidence"]
+        facts.append(say("sync_score", offset=f"{offset_ms:+.0f}", sure=f"{confidence:.2f}"))
     return f'{player}<p class="soft">{" · ".join(facts)}</p>'
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,7 @@ from heygemd.records import Clip, Job, RenderOptions
 from heygemd.spool import files, names, outdir
 from heygemd.spool.files import put_json, sync_dir
 from heygemd.spool.fsops import FsOps
-from heygemd.spool.layout import AUDIO_ID, RECORD_FOLDERS, SpoolFolders
+from heygemd.spool.layout import AUDIO_ID, RECORD_FOLDERS, REFERENCE_ID, SpoolFolders
 from heygemd.spool.look import Look, Signature, look, read_options
 from heygemd.spool.site import Site
 
@@ -89,6 +90,18 @@ def claimed_signature(site: Site, job_id: str) -> Signature:
     return tuple((str(name), _stamp(stamp)) for name, stamp in document.get("signature", ()))
 
 
+def unaccepted(site: Site, job_ids: Iterable[str]) -> dict[str, Signature]:
+    """Folders of ours, relative to the inbox, that are claimed and not accepted."""
+    found = {}
+    for job_id in job_ids:
+        payload = site.folders.payload(job_id)
+        is_accepted = files.exists(site.fs, site.folders.manifest(job_id))
+        if not is_accepted and files.exists(site.fs, payload):
+            name = str(payload.relative_to(site.folders.inbox))
+            found[name] = claimed_signature(site, job_id)
+    return found
+
+
 def _stamp(numbers: list[int]) -> tuple[int, int, int, int, int]:
     inode, size, mtime_ns, ctime_ns, blocks = numbers
     return inode, size, mtime_ns, ctime_ns, blocks
@@ -105,6 +118,10 @@ def accept(site: Site, job_id: str, seen: Look, defaults: RenderOptions) -> Job:
     name = claimed_name(site, job_id)
     check_layout(seen)
     choices = read_options(fs, folders.payload(job_id), seen)
+    options = choices.over(defaults)
+    reference, clips = "", seen.clips
+    if options.face == "reference":
+        reference, clips = pick_reference(seen)
     out_name = outdir.reserve(site, job_id, names.safe_name(name))
     for kind in RECORD_FOLDERS:
         files.make_dir(fs, folders.job(job_id) / kind)
@@ -117,21 +134,41 @@ def accept(site: Site, job_id: str, seen: Look, defaults: RenderOptions) -> Job:
             "name": name,
             "out_name": out_name,
             "audio": {"name": seen.sounds[0], "stamp": seen.stamps[seen.sounds[0]]},
-            "clips": _clips(seen),
+            "clips": _clips(seen, clips),
+            "reference": reference and {"name": reference, "stamp": seen.stamps[reference]},
             "ignored": seen.ignored,
-            "options": dataclasses.asdict(choices.over(defaults)),
+            "options": dataclasses.asdict(options),
             "priority": choices.priority,
         },
     )
     return read_job(site, job_id)
 
 
-def _clips(seen: Look) -> list[dict[str, Any]]:
-    stems = names.stems(seen.clips)
+def _clips(seen: Look, clips: tuple[str, ...]) -> list[dict[str, Any]]:
+    stems = names.stems(clips)
     return [
         {"id": f"{n:04d}", "name": name, "stem": stem, "stamp": seen.stamps[name]}
-        for n, (name, stem) in enumerate(zip(seen.clips, stems, strict=True), start=1)
+        for n, (name, stem) in enumerate(zip(clips, stems, strict=True), start=1)
     ]
+
+
+def pick_reference(seen: Look) -> tuple[str, tuple[str, ...]]:
+    """The picture of the person to follow, and the clips without it.
+
+    Raises:
+        JobLayoutError: no such picture, more than one, or nothing else.
+    """
+    found = [name for name in seen.clips if names.is_reference(name)]
+    clips = tuple(name for name in seen.clips if name not in found)
+    if len(found) != 1:
+        raise JobLayoutError(
+            f'{len(found)} reference pictures ({", ".join(found) or "none"}), face = "reference" '
+            "wants exactly one, named reference.jpg, .png or .webp",
+            code="portrait",
+        )
+    if not clips:
+        raise JobLayoutError(f"no video beside {found[0]}, want at least one")
+    return found[0], clips
 
 
 def check_layout(seen: Look) -> None:
@@ -164,6 +201,11 @@ def read_job(site: Site, job_id: str) -> Job:
     for entry in document["clips"]:
         path, sha256 = _source(site, job_id, entry["id"], entry["name"])
         clips.append(Clip(entry["id"], entry["name"], entry["stem"], path, sha256))
+    # Manifests of earlier versions have no such key.
+    reference_name = (document.get("reference") or {}).get("name", "")
+    reference = None
+    if reference_name:
+        reference, _ = _source(site, job_id, REFERENCE_ID, reference_name)
     return Job(
         id=job_id,
         name=document["name"],
@@ -174,6 +216,8 @@ def read_job(site: Site, job_id: str) -> Job:
         options=RenderOptions(**{k: v for k, v in document["options"].items() if k in known}),
         audio_sha256=audio_sha256,
         priority=document["priority"],
+        reference_name=reference_name,
+        reference=reference,
     )
 
 

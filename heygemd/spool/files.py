@@ -101,6 +101,23 @@ def write_new(fs: FsOps, path: Path, chunks: Iterable[bytes]) -> None:
         raise
 
 
+def clone_new(fs: FsOps, path: Path, source_fd: int) -> bool:
+    """Write a file that shares a source's blocks, as ``write_new`` does; False: copy it instead."""
+    remove(fs, path)
+    fd = fs.create(path)
+    try:
+        try:
+            fs.clone(fd, source_fd)
+            fs.fsync(fd)
+        finally:
+            fs.close(fd)
+    except OSError:  # mostly a file system that cannot; the copy says what else is wrong
+        with suppress(OSError):
+            fs.unlink(path)
+        return False
+    return True
+
+
 def _write_all(fs: FsOps, fd: int, data: bytes) -> None:
     rest = memoryview(data)
     while rest:

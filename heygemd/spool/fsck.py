@@ -28,7 +28,7 @@ from heygemd.spool.layout import OWN, RECORD_FOLDERS, SpoolFolders
 
 Severity = Literal["error", "note"]
 
-_WORK = {"instance.lock", "spool.json", "jobs", "requests", "trash"}
+_WORK = {"instance.lock", "spool.json", "jobs", "requests", "tracks", "trash"}
 _MARKS = {"CLOSED", "REJECTED", "LOST", "CANCEL", "REMOVED", "REOPEN"}
 _JOB = {"job.json", "outdir", "pictures", *_MARKS, *RECORD_FOLDERS}
 _INBOX = {"SHARE_ID", "claims", "archive", "rejected", "spools"}

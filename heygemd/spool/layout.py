@@ -12,6 +12,7 @@ WORK/jobs/<job id>/work/<clip>.mp4         what the renderer writes
 WORK/jobs/<job id>/intent/<clip>           "this is the file I am about to publish"
 WORK/jobs/<job id>/done/<clip> fail/<clip> exactly one of them ends a clip
 WORK/jobs/<job id>/CLOSED  REJECTED        one of them ends a job
+WORK/tracks/                               the renderer's own, see faces.kept; may be deleted
 OUTBOX/.heygemd-tmp/<spool>.<job id>.*     files and folders under construction
 OUTBOX/<job>/.owner <stem>.json <stem>.mp4 job.json (last)
 """
@@ -26,6 +27,7 @@ from heygemd.errors import ConfigError
 OWN = ".heygemd"
 MAX_ATTEMPTS = 2  # how often a clip may end the whole process
 AUDIO_ID = "audio"
+REFERENCE_ID = "reference"
 _CODE = Path(__file__).resolve().parents[1]
 RECORD_FOLDERS = ("in", "att", "work", "intent", "done", "fail")
 

@@ -24,6 +24,7 @@ VIDEO = frozenset(
     }
 )  # fmt: skip
 
+PICTURES = frozenset({"jpg", "jpeg", "png", "webp"})
 _CONTENT: dict[str, Kind] = {**dict.fromkeys(AUDIO, "audio"), **dict.fromkeys(VIDEO, "video")}
 _SPECIAL: dict[str, Kind] = {
     "job.toml": "options",
@@ -70,6 +71,12 @@ def kind_of(name: str) -> Kind:
     if name.startswith("."):
         return "hidden"
     return _CONTENT.get(low.rpartition(".")[2], "other") if "." in low else "other"
+
+
+def is_reference(name: str) -> bool:
+    """A picture of the person to follow, where a job asks for that: ``reference.jpg``."""
+    stem, _, extension = name.lower().rpartition(".")
+    return stem == "reference" and extension in PICTURES
 
 
 def safe_name(name: str) -> str:

@@ -7,19 +7,20 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from heygemd.errors import AudioError, MediaError, TransientError
+from heygemd.errors import AudioError, MediaError, PortraitError, TransientError
 from heygemd.records import Clip, Job
 from heygemd.spool import files
 from heygemd.spool.claim import read_job
-from heygemd.spool.layout import AUDIO_ID
+from heygemd.spool.layout import AUDIO_ID, REFERENCE_ID
 from heygemd.spool.look import Stamp, kind_of_file, stamp_of
 from heygemd.spool.site import Site
 
 _SWAPPED = {errno.ELOOP, errno.ENXIO, errno.ENODEV}
 
-SourceError = type[AudioError] | type[MediaError]
+SourceError = type[AudioError] | type[MediaError] | type[PortraitError]
 
 
 class Stager:
@@ -34,16 +35,20 @@ class Stager:
         self._permission_tries = permission_tries
         self._n_refused: dict[tuple[str, str], int] = {}
         self._last: dict[tuple[str, str], Stamp] = {}
+        self._may_clone = True
 
     def sound(self, site: Site, job: Job) -> Job:
-        """The job with its sound staged.
+        """The job with its sound staged, and the picture of the person to follow if it has one.
 
         Raises:
             AudioError: empty, no regular file, not readable, gone.
+            PortraitError: the picture likewise.
             TransientError: still being written, or the share is away.
         """
         if not job.audio_sha256:
             self._stage(site, job, AUDIO_ID, job.audio_name, AudioError)
+        if job.reference_name:
+            self._stage(site, job, REFERENCE_ID, job.reference_name, PortraitError)
         return read_job(site, job.id)
 
     def clip(self, site: Site, job: Job, clip: Clip) -> Clip:
@@ -108,31 +113,36 @@ class Stager:
         _check(before, kind)
         self._wait_for_quiet(job, source_id, name, before, _accepted_stamp(site, job, source_id))
         staged = site.folders.staged(job.id, source_id)
-        hasher = hashlib.sha256()
-
-        def hashed() -> Iterator[bytes]:
-            size = 0
-            for chunk in files.chunks_of(site.fs, fd):
-                hasher.update(chunk)
-                size += len(chunk)
-                yield chunk
-            after = site.fs.fstat(fd)
-            if size != before.st_size or stamp_of(after) != stamp_of(before):
-                self._last[job.id, source_id] = stamp_of(after)
-                raise TransientError(f"{name} changed while it was copied", code="still_changing")
-
-        files.write_new(site.fs, staged, hashed())
+        size, sha256 = self._take(site, fd, staged)
+        after = site.fs.fstat(fd)
+        if size != before.st_size or stamp_of(after) != stamp_of(before):
+            self._last[job.id, source_id] = stamp_of(after)
+            files.remove(site.fs, staged)
+            raise TransientError(f"{name} changed while it was copied", code="still_changing")
         files.sync_dir(site.fs, staged.parent)
         files.put_json(
             site.fs,
             staged.with_suffix(".json"),
-            {
-                "name": name,
-                "size_bytes": before.st_size,
-                "sha256": hasher.hexdigest(),
-                "stamp": stamp_of(before),
-            },
+            {"name": name, "size_bytes": size, "sha256": sha256, "stamp": stamp_of(before)},
         )
+
+    def _take(self, site: Site, fd: int, staged: Path) -> tuple[int, str]:
+        """Size and digest of the copy: shared blocks where the disk can, else hashed on the way."""
+        if self._may_clone:
+            self._may_clone = files.clone_new(site.fs, staged, fd)
+            if self._may_clone:
+                return files.digest_of(site.fs, staged)
+        hasher, size = hashlib.sha256(), 0
+
+        def hashed() -> Iterator[bytes]:
+            nonlocal size
+            for chunk in files.chunks_of(site.fs, fd):
+                hasher.update(chunk)
+                size += len(chunk)
+                yield chunk
+
+        files.write_new(site.fs, staged, hashed())
+        return size, hasher.hexdigest()
 
     def _wait_for_quiet(
         self, job: Job, source_id: str, name: str, now: os.stat_result, accepted: Stamp
@@ -161,6 +171,8 @@ def _accepted_stamp(site: Site, job: Job, source_id: str) -> Stamp:
     """What the source looked like when the job was accepted."""
     document: dict[str, Any] = files.read_json(site.fs, site.folders.manifest(job.id)) or {}
     entries = [{"id": AUDIO_ID, **document["audio"]}, *document["clips"]]
+    if document.get("reference"):
+        entries.append({"id": REFERENCE_ID, **document["reference"]})
     inode, size, mtime_ns, ctime_ns, blocks = next(
         entry["stamp"] for entry in entries if entry["id"] == source_id
     )

@@ -13,9 +13,9 @@ from heygemd.lips.warp.landmarks import OUTER, SECOND
 from heygemd.lips.warp.mesh import smoothstep
 
 AROUND = (1.25, 1.45)  # the lips' outline stretched so lies on the skin around them
-SPREAD = 0.12  # least spread of a logarithm of colour, so that calm clips are not touchy
+SPREAD = 0.07  # least spread of a logarithm of colour, so that calm clips are not touchy
 ODD = 3.5  # spreads from the usual
-SHARE_ODD = (0.25, 0.45)  # of the places looked at: below nothing is there, above all is covered
+SHARE_ODD = (0.20, 0.40)  # of the places looked at: below nothing is there, above all is covered
 HIDDEN = 0.2  # a key hidden more than this is not lent
 MIN_KEYS = 12  # fewer do not say what is usual
 _JITTER = np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]], np.float32)

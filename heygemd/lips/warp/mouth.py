@@ -19,6 +19,7 @@ from heygemd.lips.warp.mesh import smoothstep
 # Where one upper tooth ends and the next begins, from the middle: half of each crown's width.
 TOOTH_EDGES = (0.0, 0.135, 0.235, 0.345, 0.45, 0.56)
 UPPER_EDGE = 0.050  # the incisors end this far under the resting lip line
+LINE_IOD = 0.012  # how thick the line is where closed lips touch
 DARK = 0.5  # of the lips' brightness: more is no dark inside
 _EDGE_X = (0.0, 0.06, 0.135, 0.18, 0.235, 0.29, 0.345, 0.6)
 _EDGE_Y = (0.0, 0.006, -0.004, -0.010, -0.012, 0.0, -0.012, -0.05)  # the scallop of crowns
@@ -114,7 +115,7 @@ def contact_line(points: Floats, shape: tuple[int, int], iod_px: float) -> Float
     """
     line = np.zeros(shape, np.float32)
     middle = (points[list(UPPER_INNER)] + points[list(LOWER_INNER)]) / 2
-    thickness = max(1, round(0.012 * iod_px))
+    thickness = max(1, round(LINE_IOD * iod_px))
     fixed = np.round(middle * 16).astype(np.int32)
     cv2.polylines(
         line, [fixed], isClosed=False, color=1.0, thickness=thickness, lineType=cv2.LINE_AA, shift=4

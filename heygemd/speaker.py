@@ -1,0 +1,44 @@
+"""All that changes pixels of one clip: lips, their fade into silence, restored faces."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.faces import paste
+from heygemd.lips.base import Plan
+from heygemd.models import Models
+from heygemd.records import FaceTrack, Frames, Timeline
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Lays patches into the frames of one clip.
+
+    Attributes:
+        shares: (n_out,) how much of each patch is laid.
+        blend: share of restored faces, 0..1.
+        untouched: (n_out,) set where a face is there and the lip model leaves it alone.
+    """
+
+    models: Models
+    plan: Plan
+    faces: FaceTrack
+    timeline: Timeline
+    shares: NDArray[np.float32]
+    blend: float
+    untouched: NDArray[np.bool_]
+
+    def speak(self, frames: Frames, span: range) -> Frames:
+        """The same frames with their lips moved, and faces restored where that is asked for."""
+        shares = self.shares[span.start : span.stop]
+        patches = self.models.lips.speak(frames, self.plan, span)
+        self.untouched[span.start : span.stop] = [patch is None for patch in patches]
+        laid = paste.lay(frames, paste.fade(patches, shares))
+        restorer, points = self.models.restorer, self.faces.points
+        if restorer is None or points is None or self.blend == 0.0:
+            return laid
+        source = self.timeline.source[span.start : span.stop]
+        return paste.lay(laid, restorer.restore(laid, points[source], shares * self.blend))
