@@ -6,6 +6,14 @@ import torch
 from heygemd.nets.sync import N_NUMBERS, SEEN_REACH, SyncNet
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # two that wait for each other are slow on a busy machine
+    yield
+    torch.set_num_threads(n_threads)
+
+
 @pytest.fixture(scope="module")
 def net():
     torch.manual_seed(0)

@@ -9,6 +9,14 @@ from heygemd.lips import mel
 from training import augment, mouths, scoring, sync
 
 
+@pytest.fixture(autouse=True)
+def _one_thread():
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # two that wait for each other are slow on a busy machine
+    yield
+    torch.set_num_threads(n_threads)
+
+
 @pytest.fixture
 def rng():
     return np.random.default_rng(0)

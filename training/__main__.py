@@ -13,7 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from heygemd.lips.warp import geometry
-from training import align, landmarks, report, speech, split, teacher, voice
+from training import align, recordings, report, speech, teacher, voice
 from training import talks as recorded
 from training.phones import said
 
@@ -22,11 +22,9 @@ if TYPE_CHECKING:
 
     from heygemd.lips.warp.geometry import Basis
     from heygemd.nets.voice import VoiceNet
-    from training.landmarks import Recording
     from training.speech import Lesson
     from training.talks import Talk
 
-N_CLIPS_OF_S1 = 400  # of 1000; more of one man teaches little
 N_LESSONS = 1200
 N_TEACHER_STEPS = 800
 FIRST_RECIPE = voice.Recipe(n_steps=1000, n_channels=96, taught=0.0, ema=0.99)
@@ -71,29 +69,18 @@ def main() -> None:
 
 def train(paths: Paths, seed: int) -> None:
     """Write the basis and the network."""
-    recordings = [r for r in recorded_clips(paths, seed) if split.may_train(r.name)]
-    basis, explained = recorded.learn_basis(recordings)
+    clips = recordings.trained_on(recordings.grid_clips(paths.data, seed))
+    people = recordings.record_all(clips, paths.cache)
+    basis, explained = recorded.learn_basis(people)
     geometry.save_basis(basis, paths.out / "face.safetensors")
     print("basis: variance explained", np.round(explained, 3).tolist(), flush=True)
-    talks = recorded.talks(recordings, basis)
+    talks = recorded.talks(people, basis)
     lessons = speech.corpus(N_LESSONS, np.random.default_rng(seed))
     first = voice.train(voice.Material(talks, lessons, basis), replace(FIRST_RECIPE, seed=seed))
     talks, lessons = taught(talks, lessons, first, basis, seed)
     material = voice.Material(talks, lessons, basis)
     net = voice.train(material, replace(RECIPE, seed=seed), start=first)
     save(net, paths.out / "voice.safetensors", seed)
-
-
-def recorded_clips(paths: Paths, seed: int) -> list[Recording]:
-    """The clips of every speaker, of the one with a thousand a random part."""
-    clips = sorted((paths.data / "grid").glob("*.mkv"))
-    if not clips:
-        raise FileNotFoundError(f"no grid/*.mkv in {paths.data}")
-    of_s1 = [clip for clip in clips if clip.stem.startswith("s1_")]
-    chosen = np.random.default_rng(seed).permutation(len(of_s1))[:N_CLIPS_OF_S1]
-    others = [clip for clip in clips if not clip.stem.startswith("s1_")]
-    kept = others + [of_s1[i] for i in sorted(chosen)]
-    return landmarks.record_all(kept, paths.cache / "landmarks")
 
 
 def taught(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from training.mouths import Mouth
 
+N_CLIPS_OF_S1 = 64
 N_FRAMES = augment.N_STEPS * SEEN_FPS // HEARD_HZ  # 60: as long as what is heard
 EDGE_FRAMES = 4  # at either end an embedding sees or hears too little
 MAX_LAG = 15  # frames
@@ -192,7 +193,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("training/cache"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=Recipe().n_steps)
-    parser.add_argument("--clips-of-s1", type=int, default=recordings.N_CLIPS_OF_S1)
+    parser.add_argument("--clips-of-s1", type=int, default=N_CLIPS_OF_S1)
     parser.add_argument("--aside", default="", help="speakers not trained on, by commas")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--judge-only", action="store_true", help="train nothing, measure --out")

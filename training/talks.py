@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from training.landmarks import Recording
 
 _REST_QUANTILE = 0.2
-_FRAME_S = 0.04  # GRID is 25 fps
 _MIN_FRAMES = 40
 _MAX_CLIPS_OF_ONE = 60  # one person's share in the basis
 
@@ -117,7 +116,6 @@ def talks(recordings: Iterable[Recording], basis: Basis) -> list[Talk]:
 
 def _talk(recording: Recording, shapes: Floats, rest: Floats, who: str, basis: Basis) -> Talk:
     gap = geometry.aperture(shapes) - geometry.aperture(rest)
-    times_s = recording.times_s - recording.times_s[0] + _FRAME_S / 2
     columns = mel.log_mel(level(recording.sound))
     return Talk(
         name=recording.name,
@@ -125,7 +123,7 @@ def _talk(recording: Recording, shapes: Floats, rest: Floats, who: str, basis: B
         mel=columns,
         coefs=geometry.coefs(shapes, rest, basis),
         aperture=gap / geometry.mouth_scale(rest),
-        times_s=times_s,
+        times_s=recording.times_s,
         said=unknown(columns.shape[1] // 2),
     )
 

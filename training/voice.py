@@ -44,6 +44,7 @@ class Recipe:
         n_talks: windows of recorded talkers in a batch.
         n_lessons: windows of synthetic speech in a batch.
         n_noises: windows without speech in a batch.
+        n_quiet: of so many windows without speech.
         ema: decay of the averaged weights that are kept.
         taught: weight of the lips that the teacher drew for synthetic speech.
         named: weight of the visemes of recorded talkers.
@@ -55,6 +56,7 @@ class Recipe:
     n_talks: int = 10
     n_lessons: int = 10
     n_noises: int = 2
+    n_quiet: int = 200
     rate: float = 2e-3
     weight_decay: float = 0.1
     dropout: float = 0.25
@@ -150,7 +152,7 @@ def train(
         material.talks,
         speaker_shares([talk.speaker for talk in material.talks]),
         material.lessons,
-        quiet_windows(200, rng),
+        quiet_windows(recipe.n_quiet, rng),
     )
     started = time.monotonic()
     for step in range(recipe.n_steps):

@@ -1,0 +1,60 @@
+"""The training of the voice network, on a small scale."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import heygemd.lips.warp
+from heygemd.lips.warp import geometry
+from training import speech, voice
+from training.phones import silence, unknown
+from training.talks import Talk
+
+ASSETS = Path(heygemd.lips.warp.__file__).parent / "assets"
+RECIPE = voice.Recipe(n_steps=2, n_channels=16, n_talks=1, n_lessons=1, n_noises=1, n_quiet=2)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # two that wait for each other are slow on a busy machine
+    yield
+    torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="module")
+def material():
+    rng = np.random.default_rng(0)
+    columns = rng.normal(0.0, 1.0, (80, 240)).astype(np.float32)
+    talk = Talk(
+        name="talk",
+        speaker="somebody",
+        mel=columns,
+        coefs=rng.normal(0.0, 1.0, (75, 10)).astype(np.float32),
+        aperture=np.zeros(75, np.float32),
+        times_s=(np.arange(75) + 0.5) / 25,
+        said=unknown(120),
+    )
+    lesson = speech.Lesson(columns, silence(120), "nobody", (), np.zeros((0, 0), np.float32))
+    basis = geometry.load_basis(ASSETS / "face.safetensors")
+    return voice.Material([talk], [lesson], basis)
+
+
+@pytest.mark.timeout(120)  # torch imports its compiler at an optimiser's first step
+def test_lessons_without_lips_can_be_learned_and_a_seed_gives_the_same_weights_twice(material):
+    one, again = (voice.train(material, RECIPE).state_dict() for _ in range(2))
+    other = voice.train(material, replace(RECIPE, seed=1)).state_dict()
+
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not torch.equal(one["shape.weight"], other["shape.weight"])
+
+
+def test_one_person_with_many_clips_does_not_drown_the_others():
+    shares = voice.speaker_shares(["many"] * 100 + ["one"])
+
+    assert shares.sum() == pytest.approx(1.0)
+    assert shares[-1] == pytest.approx(10 * shares[0])
+    assert shares[-1] == pytest.approx(1 / 11)
