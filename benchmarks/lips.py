@@ -68,6 +68,7 @@ SHOWN = (
     *("r", "slope", "leak", "closed", "open", "jitter", "sharp", "fine", "flicker_p50"),
     *("flicker_p98", "offset_ms", "confidence", "psnr_db", "ssim", "lip_error", "ms"),
 )
+LEAST = 0.01  # of what is compared; a still picture has no flicker
 BATCH = 8
 
 
@@ -167,7 +168,7 @@ class Bench:
             asked = self._asked(sound, watched.timeline, person)[:n_frames]
             figures |= mouths.obedience(asked, apertures, person.aperture[source])
             figures |= {
-                "jitter": mouths.jitter(out) / mouths.jitter(own[source]),
+                "jitter": mouths.trembling(out, own[source]),
                 "flicker_p50": _ratio(looks.flicker, 0.5),
                 "flicker_p98": _ratio(looks.flicker, 0.98),
             }
@@ -245,11 +246,11 @@ def _pairs(
 
 
 def _ratio(pairs: Sequence[tuple[float, float]], quantile: float) -> float:
-    """A quantile of the output's figure against the same of the source's."""
+    """A quantile of the output's figure against the same of the source's; NaN where that is 0."""
     if not pairs:
         return float("nan")
     source, output = np.quantile(np.array(pairs), quantile, axis=0)
-    return float(output / max(source, 1e-6))
+    return float(output / source) if source > LEAST else float("nan")
 
 
 def sound_of(clip: Path, folder: Path) -> Path | None:
@@ -323,6 +324,15 @@ def means(rows: Sequence[dict[str, Any]]) -> dict[str, float]:
     return found
 
 
+def write_figures(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    """All rows as JSON; null where a figure has no meaning."""
+    told = [
+        {key: None if isinstance(v, float) and np.isnan(v) else v for key, v in row.items()}
+        for row in rows
+    ]
+    path.write_text(json.dumps({"machine": platform.processor(), "rows": told}, indent=2) + "\n")
+
+
 def parse() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -384,9 +394,8 @@ def main() -> None:
                 print(f"{run.name}: {error}")
                 continue
             print(f"{run.name}: {line(rows[-1])}", flush=True)
+            write_figures(arguments.out / "lips.json", rows)
     print_table(rows)
-    figures = {"machine": platform.processor(), "rows": rows}
-    (arguments.out / "lips.json").write_text(json.dumps(figures, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ Picture = NDArray[np.uint8]
 
 CLOSED = (0.015, 0.03)  # told to close below the first, seen closed below the second
 OPEN = (0.08, 0.05)  # told to open above the first, seen open above the second
+LEAST_JITTER = 0.5  # thousandths of an IOD: a picture that stands still
 EDGE_FRAMES = 3  # left out at both ends, where smoothing has one side only
 MOUTH_IOD = 0.62  # half the edge of a crop that holds the mouth and little else
 RING_IOD = 0.90  # half the edge of a crop that holds the blend's border
@@ -147,6 +148,12 @@ def jitter(shapes: Floats) -> float:
     bend = np.diff(shapes[:, OUTER + INNER, :2], 2, axis=0)
     bend = bend[np.isfinite(bend).all(axis=(1, 2))]
     return 1e3 * float(np.sqrt(np.square(bend).mean())) if len(bend) else float("nan")
+
+
+def trembling(shapes: Floats, own: Floats) -> float:
+    """How many times more jitter the output's shapes have than the source's own; NaN of a still."""
+    natural = jitter(own)
+    return jitter(shapes) / natural if natural > LEAST_JITTER else float("nan")
 
 
 def lip_error(true: Floats, seen: Floats) -> float:

@@ -22,7 +22,7 @@ from heygemd.executor import LocalExecutor
 from heygemd.faces.kept import FOLDER, TrackCache
 from heygemd.job import Workshop
 from heygemd.log import configure, log
-from heygemd.media import encode, tool
+from heygemd.media import credentials, encode, tool
 from heygemd.media.limits import Limits
 from heygemd.pulse import Pulse
 from heygemd.records import EncodeOptions, Job
@@ -67,7 +67,17 @@ def make_studio(settings: Settings) -> Studio:
             settings.encode.comment,
         ),
         settings.model.batch,
+        _signer(settings),
     )
+
+
+def _signer(settings: Settings) -> credentials.Signer | None:
+    certificate, key = settings.encode.c2pa_cert, settings.encode.c2pa_key
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise ConfigError("encode.c2pa_cert and encode.c2pa_key want each other; set both or none")
+    return credentials.load_signer(certificate, key)
 
 
 def daemon_studio(settings: Settings) -> Studio:

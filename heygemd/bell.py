@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +17,7 @@ from heygemd.log import log
 
 # File systems whose other writers raise no events on this host: look, do not listen.
 _SILENT = ("cifs", "smb3", "nfs", "nfs4", "9p", "afs", "ceph", "glusterfs", "fuse")
+_WATCHDOG = logging.getLogger("watchdog.observers.inotify_c")
 _STEP_S = 0.5  # signals only set flags, so a wait ends in steps to see them
 
 
@@ -25,12 +27,18 @@ class Bell:
     Args:
         folder: what to listen to.
         watch: ``auto`` listens unless the folder lies on a file system that is silent.
+
+    Attributes:
+        troubles: how often events were lost (``overflow``), listening began anew (``rebuilt``) or
+            was given up (``degraded``). The scan is the truth, so none of them loses a job.
     """
 
     def __init__(self, folder: Path, watch: Literal["auto", "events", "poll"] = "auto") -> None:
         self._folder = folder
         self._rung = threading.Event()
         self._observer: BaseObserver | None = None
+        self.troubles = Counter(overflow=0, rebuilt=0, degraded=0)
+        self._overflows = _Overflows(self)
         self._listens = watch == "events" or (watch == "auto" and not is_silent(folder))
 
     def ring(self) -> None:
@@ -55,6 +63,7 @@ class Bell:
             observer.stop()
             observer.join()
             said.level = level
+            _WATCHDOG.removeHandler(self._overflows)
 
     def _keep_listening(self) -> None:
         """Observers die silently when their root vanishes (watchdog 7.1): look after them."""
@@ -65,6 +74,7 @@ class Bell:
             if self._observer.is_alive() and emitters and all(e.is_alive() for e in emitters):
                 return
             self.close()
+            self.troubles["rebuilt"] += 1
         observer = Observer()
         try:
             observer.schedule(_Ringer(self), str(self._folder), recursive=True)
@@ -72,9 +82,24 @@ class Bell:
         except OSError as error:  # no folder yet, or no inotify watches left: scans go on
             if self._folder.is_dir():
                 log.warning("watch.degraded", reason=os.strerror(error.errno or 0))
+                self.troubles["degraded"] += 1
                 self._listens = False
             return
+        _WATCHDOG.addHandler(self._overflows)
         self._observer = observer
+
+
+class _Overflows(logging.Handler):
+    """watchdog tells of an overflow in its log alone."""
+
+    def __init__(self, bell: Bell) -> None:
+        super().__init__(logging.WARNING)
+        self._bell = bell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if "overflow" in record.msg:
+            self._bell.troubles["overflow"] += 1
+            self._bell.ring()
 
 
 class _Ringer(FileSystemEventHandler):

@@ -319,6 +319,7 @@ class Daemon:
         self._lost = lost
         self.pulse.metrics.shares({side: side not in lost for side in ("inbox", "outbox")})
         self.pulse.metrics.free(self.free_bytes())
+        self.pulse.metrics.watched(self.bell.troubles)
         self.pulse.queue(len(self.intake.jobs()), self.intake.waiting(), lost)
 
     def _end(self) -> None:

@@ -61,6 +61,9 @@ class Metrics:
         self._open = self._gauge("jobs_open", "Jobs accepted and not closed.")
         self._waiting = self._gauge("folders_waiting", "Folders in the inbox, not complete yet.")
         self._shares = self._gauge("share_available", "1 while a side is there.", "side")
+        self._watch = self._gauge(
+            "watch_troubles", "File events lost, listening begun anew or given up.", "kind"
+        )
         self._free = self._gauge("free_bytes", "Free space of a folder's disk.", "folder")
         self._ready = self._gauge("ready", "1 once the model is warm, 0 while stopping.")
         for outcome in ("ok", "failed"):
@@ -124,6 +127,11 @@ class Metrics:
         """The inbox was looked at; ``now_s`` is of the wall clock."""
         self._scan.observe(took_s)
         self._scanned.set(now_s)
+
+    def watched(self, troubles: Mapping[str, int]) -> None:
+        """How often file events failed us since the start, by kind."""
+        for kind, n in troubles.items():
+            self._watch.labels(kind).set(n)
 
     def queue(self, n_open: int, n_waiting: int) -> None:
         """How much is left to do."""

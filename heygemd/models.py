@@ -89,6 +89,7 @@ def _lip_model(model: Model) -> LipModel:
 
         return Warp(device=str(choose_device(model.device)))
     if model.name == "wav2lip":
+        from heygemd.lips import modelstore  # noqa: PLC0415
         from heygemd.lips.wav2lip.model import Wav2LipModel  # noqa: PLC0415
 
         if model.path is None:
@@ -96,6 +97,7 @@ def _lip_model(model: Model) -> LipModel:
                 "model.name = wav2lip, but model.path names no checkpoint; "
                 "run heygemd models add PATH and set model.path to what it prints"
             )
+        modelstore.require_unchanged(model.path)
         return Wav2LipModel(model.path, device=model.device, batch=model.batch, compat=model.compat)
     from heygemd.lips.passthrough import Passthrough  # noqa: PLC0415
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections.abc import Mapping
+from typing import Any
 
 from heygemd.bell import is_silent
+from heygemd.report.page import page
 from heygemd.settings import Settings, render_options
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.ids import job_id
@@ -54,5 +57,10 @@ def spool(settings: Settings) -> Spool:
         spare_bytes=intake.spare_mb * 1_000_000,
         incomplete_s=intake.incomplete_timeout_s,
         lease_s=intake.lease_s,
+        draw=_draw_rejection,
         is_local=not is_silent(settings.folders.inbox),
     )
+
+
+def _draw_rejection(document: Mapping[str, Any]) -> bytes:
+    return page(document, (), {}).encode()

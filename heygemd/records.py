@@ -40,6 +40,8 @@ class RenderOptions:
         silence: what lips do where nothing is said.
         silence_s: shorter pauses belong to speech.
         restore: share of the restored face, 0..1; 0 where no network restores.
+        min_sync: least confidence of the sync scorer; 0 asks for nothing.
+        below_min_sync: whether a clip that scores less is published with a warning or fails.
     """
 
     length: LengthPolicy = "pingpong"
@@ -49,6 +51,8 @@ class RenderOptions:
     silence: SilencePolicy = "close"
     silence_s: float = 0.5
     restore: float = 0.0
+    min_sync: float = 0.0
+    below_min_sync: Literal["warn", "hold"] = "warn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,6 +309,19 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Sync:
+    """How well the lips of an output follow its sound.
+
+    Attributes:
+        offset_ms: positive when the picture comes after the sound.
+        confidence: how far the best offset stands above the usual one, 0..1.
+    """
+
+    offset_ms: float
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class ClipPictures:
     """What the report page shows of a clip.
 
@@ -333,6 +350,7 @@ class ClipResult:
         runs: (first, last, first source frame, last source frame) of every stretch of output frames
             behind which the clip runs forth, back, or stands still.
         timings_s: seconds of wall time per stage.
+        sync: None where nobody can say.
     """
 
     clip: Clip
@@ -353,6 +371,7 @@ class ClipResult:
     warnings: tuple[Notice, ...] = ()
     notes: dict[str, float | int | str] = field(default_factory=dict)
     pictures: ClipPictures | None = None
+    sync: Sync | None = None
 
 
 @dataclass(frozen=True, slots=True)

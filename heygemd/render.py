@@ -21,6 +21,7 @@ from heygemd.faces.likeness import Look, look_at
 from heygemd.lips.base import LipModel, Plan, Voice
 from heygemd.log import log
 from heygemd.media import audio, encode, probe, silence, verify
+from heygemd.media.credentials import Signer
 from heygemd.media.decode import VideoReader
 from heygemd.media.limits import Limits
 from heygemd.media.timeline import lay_timeline
@@ -65,6 +66,7 @@ class Studio:
     limits: Limits
     encode: EncodeOptions
     batch: int = 16
+    signer: Signer | None = None
     tracks: kept.TrackCache | None = None
 
 
@@ -216,6 +218,9 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             limits=studio.limits,
         )
     with clock.stage("verify"):
+        if studio.signer is not None:
+            title, comment = task.clip.stem, studio.encode.comment
+            studio.signer.sign(task.out, title=title, comment=comment)
         verify.verify_video(
             task.out,
             n_frames=timeline.n_frames,

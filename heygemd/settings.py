@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import stat
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,7 +16,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
-from heygemd.errors import ConfigError, JobOptionsError
+from heygemd.errors import ConfigError
 from heygemd.records import FaceChoice, LengthPolicy, RenderOptions, SilencePolicy
 
 if TYPE_CHECKING:
@@ -28,11 +27,13 @@ if TYPE_CHECKING:
 ENV_PREFIX = "HEYGEMD_"
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """Keys that belong together; unknown ones are refused."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Folders(_Section):
+class Folders(Section):
     """Where jobs come from, where they are worked on, where results go."""
 
     inbox: Path = Field(Path("spool/inbox"), description="users drop job folders here")
@@ -46,7 +47,7 @@ class Folders(_Section):
     models: Path = Field(Path("models"), description="where heygemd models add keeps checkpoints")
 
 
-class Intake(_Section):
+class Intake(Section):
     """When a dropped folder counts as complete."""
 
     settle_s: float = Field(
@@ -85,7 +86,7 @@ class Intake(_Section):
 _FATE = r"^(keep|delete|return|\d+(\.\d+)? days?|/.*)$"
 
 
-class Keep(_Section):
+class Keep(Section):
     """What becomes of inputs when a job is over: keep, "30 days", delete, return, or a folder."""
 
     done: str = Field("keep", pattern=_FATE, description="of a job whose clips are all done")
@@ -97,7 +98,7 @@ class Keep(_Section):
     )
 
 
-class Model(_Section):
+class Model(Section):
     """The lip model that stays loaded."""
 
     name: Literal["warp", "wav2lip", "passthrough"] = Field(
@@ -116,7 +117,7 @@ class Model(_Section):
     )
 
 
-class Faces(_Section):
+class Faces(Section):
     """Who is looked for, and how."""
 
     detector: Literal["mediapipe", "s3fd"] = Field(
@@ -140,7 +141,7 @@ class Faces(_Section):
     )
 
 
-class Restore(_Section):
+class Restore(Section):
     """Sharper faces after the lips have moved; wants pip install 'heygemd[restore]'."""
 
     path: Path | None = Field(
@@ -150,7 +151,7 @@ class Restore(_Section):
     batch: int = Field(4, ge=1, le=64, description="faces at once; halved when memory is short")
 
 
-class Sync(_Section):
+class Sync(Section):
     """How sound and picture are brought together."""
 
     length: LengthPolicy = Field(
@@ -167,7 +168,7 @@ class Sync(_Section):
     silence_s: float = Field(0.5, gt=0.0, description="pauses shorter than this belong to speech")
 
 
-class Encode(_Section):
+class Encode(Section):
     """How mp4s are written."""
 
     codec: Literal["auto", "libx264", "h264_nvenc", "libx265", "hevc_nvenc", "libsvtav1"] = Field(
@@ -182,9 +183,24 @@ class Encode(_Section):
         "Lip movements in this video were synthesised by heygemd.",
         description="written into every mp4; empty writes none",
     )
+    c2pa_cert: Path | None = Field(
+        None, description="PEM chain that signs every mp4; wants pip install 'heygemd[c2pa]'"
+    )
+    c2pa_key: Path | None = Field(None, description="its private key, PEM, for this service alone")
 
 
-class Media(_Section):
+class Quality(Section):
+    """What is asked of a finished clip beyond being whole."""
+
+    min_sync: float = Field(
+        0.0, ge=0.0, le=1.0, description="least confidence of the sync scorer; 0 asks for nothing"
+    )
+    below: Literal["warn", "hold"] = Field(
+        "warn", description="hold fails a clip that scores less; warn publishes it with a warning"
+    )
+
+
+class Media(Section):
     """The door to ffmpeg, and what is too much."""
 
     ffmpeg: Path | None = Field(None, description="another ffmpeg than the built-in one")
@@ -195,14 +211,14 @@ class Media(_Section):
     )
 
 
-class Log(_Section):
+class Log(Section):
     """The daemon's own log, on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level")
     style: Literal["json", "console"] = Field("json", description="console is for people")
 
 
-class Service(_Section):
+class Service(Section):
     """How the daemon lives under systemd."""
 
     drain_s: float = Field(
@@ -231,6 +247,7 @@ class Settings(BaseSettings):
     restore: Restore = Restore()
     sync: Sync = Sync()
     encode: Encode = Encode()
+    quality: Quality = Quality()
     media: Media = Media()
     log: Log = Log()
     service: Service = Service()
@@ -274,30 +291,9 @@ def render_options(settings: Settings) -> RenderOptions:
         silence="model" if settings.model.compat == "wav2lip" else settings.sync.silence,
         silence_s=settings.sync.silence_s,
         restore=settings.restore.blend if settings.restore.path else 0.0,
+        min_sync=settings.quality.min_sync,
+        below_min_sync=settings.quality.below,
     )
-
-
-class JobFile(_Section):
-    """What a job.toml may say; a key that is left out takes the setting's value."""
-
-    priority: int = Field(0, ge=-100, le=100)
-    length: LengthPolicy | None = None
-    face: FaceChoice | None = None
-    min_coverage: float | None = Field(None, ge=0.0, le=1.0)
-    sync_offset_ms: float | None = Field(None, ge=-500.0, le=500.0)
-    silence: SilencePolicy | None = None
-    silence_s: float | None = Field(None, gt=0.0)
-    restore: float | None = Field(None, ge=0.0, le=1.0)
-
-    def over(self, defaults: RenderOptions) -> RenderOptions:
-        """These choices laid over the settings' defaults."""
-        chosen = {key: value for key, value in self if key != "priority" and value is not None}
-        return RenderOptions(
-            **{
-                field.name: chosen.get(field.name, getattr(defaults, field.name))
-                for field in fields(RenderOptions)
-            }
-        )
 
 
 def load(path: Path | None = None, *, overrides: Sequence[str] = (), env: bool = True) -> Settings:
@@ -337,21 +333,7 @@ def load(path: Path | None = None, *, overrides: Sequence[str] = (), env: bool =
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
     except (ValidationError, SettingsError) as error:
-        raise ConfigError(f"{path or 'settings'}: {_explain(error, Settings)}") from error
-
-
-def read_job_file(text: str) -> JobFile:
-    """Parse a job.toml.
-
-    Raises:
-        JobOptionsError: not TOML, an unknown key, a bad value.
-    """
-    try:
-        return JobFile.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise JobOptionsError(f"job.toml is not TOML: {error}") from error
-    except ValidationError as error:
-        raise JobOptionsError(f"job.toml: {_explain(error, JobFile)}") from error
+        raise ConfigError(f"{path or 'settings'}: {explain(error, Settings)}") from error
 
 
 def _nested(overrides: Sequence[str]) -> dict[str, Any]:
@@ -373,8 +355,8 @@ def _value(text: str) -> object:
         return text
 
 
-def _explain(error: ValidationError | SettingsError, model: type[BaseModel]) -> str:
-    """What is wrong, key by key, in words."""
+def explain(error: ValidationError | SettingsError, model: type[BaseModel]) -> str:
+    """What is wrong, key by key, in words, with the nearest known key for an unknown one."""
     if isinstance(error, SettingsError):
         return str(error)
     return "; ".join(_sentence(detail, model) for detail in error.errors())

@@ -1,10 +1,14 @@
 """The bell: rings on change, falls back to silence, never hangs."""
 
+import errno
+import logging
+import os
 import time
 
 import pytest
 
 from heygemd.bell import Bell, file_system, is_silent
+from heygemd.log import log
 
 
 @pytest.fixture
@@ -60,8 +64,40 @@ def test_a_folder_that_vanished_and_came_back_rings_again(tmp_path):
     jobs = (folder / f"job{n}" for n in range(50))
     try:  # it listens again once it has noticed; until then a job rings nothing
         assert any(rings(bell, next(jobs).mkdir, n_waits=2) for _ in range(50))
+        assert bell.troubles["rebuilt"] >= 1
     finally:
         bell.close()
+
+
+@pytest.mark.parametrize("code", [errno.EMFILE, errno.ENOSPC])
+def test_where_the_kernel_has_no_watches_left_it_polls_and_says_so_once(
+    tmp_path, monkeypatch, code
+):
+    class Exhausted:
+        emitters = ()
+
+        def schedule(self, *_, **__):
+            raise OSError(code, os.strerror(code))
+
+    warned = []
+    monkeypatch.setattr("heygemd.bell.Observer", Exhausted)
+    monkeypatch.setattr(log, "warning", lambda event, **values: warned.append((event, values)))
+    bell = Bell(tmp_path, "events")
+
+    for _ in range(3):
+        assert not bell.wait(0.01)
+
+    assert warned == [("watch.degraded", {"reason": os.strerror(code)})]
+    assert bell.troubles["degraded"] == 1
+
+
+def test_events_that_were_lost_ring_the_bell_and_are_counted(bell):
+    while bell.wait(0.05):
+        pass
+    logging.getLogger("watchdog.observers.inotify_c").warning("Inotify queue overflowed")
+
+    assert bell.wait(10)
+    assert bell.troubles["overflow"] == 1
 
 
 def test_polling_never_listens(tmp_path):

@@ -103,6 +103,15 @@ def test_trembling_lips_are_jitter_and_resting_ones_are_none():
     assert mouths.jitter(still + rng.normal(0, 0.01, still.shape).astype(np.float32)) > 5
 
 
+def test_nothing_trembles_more_or_less_than_a_picture_that_stands_still():
+    rng = np.random.default_rng(3)
+    still = shapes([0.1] * 8)
+    restless = still + rng.normal(0, 0.01, still.shape).astype(np.float32)
+
+    assert np.isnan(mouths.trembling(restless, still))
+    assert mouths.trembling(restless, restless) == pytest.approx(1.0)
+
+
 def test_lips_one_hundredth_away_have_an_error_of_one():
     true = shapes([0.1, 0.2])
     away = true + np.array([0.01, 0, 0], np.float32)

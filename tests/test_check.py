@@ -14,6 +14,8 @@ from heygemd.media import tool
 from heygemd.settings import Encode
 from heygemd.spool.fsops import FsOps
 
+pytestmark = pytest.mark.timeout(120)  # real encoders and a real model on a busy machine
+
 
 class Share(FsOps):
     """A share on which some calls fail."""
@@ -150,7 +152,6 @@ def test_the_drivers_version_is_told_where_there_is_one(tmp_path):
     assert found.found.endswith("580.1")
 
 
-@pytest.mark.timeout(120)
 def test_the_command_tells_all_as_json_and_ends_with_zero(tmp_path, capsys):
     for name in ("inbox", "outbox", "work"):
         (tmp_path / name).mkdir()
@@ -163,14 +164,12 @@ def test_the_command_tells_all_as_json_and_ends_with_zero(tmp_path, capsys):
             "outbox permissions", "inbox clock", "GPU"} <= set(told)  # fmt: skip
 
 
-@pytest.mark.timeout(120)
 def test_a_folder_that_is_not_there_ends_with_74_and_says_what_to_do(tmp_path, capsys):
     sets = ["--set", f"folders.inbox={tmp_path / 'gone'}", "--set", "model.name=passthrough"]
     assert cli.main(["check", *sets]) == 74
     assert "mkdir -p" in capsys.readouterr().out
 
 
-@pytest.mark.timeout(120)
 def test_folders_that_lie_in_each_other_end_with_78(tmp_path, capsys):
     for name in ("inbox", "inbox/outbox", "work"):
         (tmp_path / name).mkdir()

@@ -27,6 +27,7 @@ class FakeBell:
         self.clock = clock
         self.waits_s = []
         self.closed = False
+        self.troubles = {"overflow": 0, "rebuilt": 0, "degraded": 0}
 
     def wait(self, timeout_s):
         self.waits_s.append(timeout_s)
@@ -356,6 +357,14 @@ def test_what_happened_is_counted():
     assert value(daemon, "jobs_total", outcome="rejected") == 1
     assert value(daemon, "retries_total", code="disk_full") == 1
     assert value(daemon, "jobs_open") == 0
+
+
+def test_troubles_with_file_events_are_counted():
+    daemon, _ = make_watched(FakeQueue())
+    daemon.bell.troubles["overflow"] = 2
+    daemon.turn()
+    assert value(daemon, "watch_troubles", kind="overflow") == 2
+    assert value(daemon, "watch_troubles", kind="rebuilt") == 0
 
 
 def test_the_model_is_loaded_once_for_fifty_clips_of_three_jobs_and_a_reload():

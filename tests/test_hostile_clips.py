@@ -25,7 +25,7 @@ name = "passthrough"
 device = "cpu"
 [media]
 ffmpeg = "{root}/ffmpeg"
-stall_s = 15.0
+stall_s = 20.0
 [service]
 metrics_file = "{root}/heygemd.prom"
 """

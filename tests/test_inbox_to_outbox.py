@@ -90,7 +90,7 @@ def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_bad_clips_fail_alone_and_say_why_and_good_ones_come_out_whole(place, media):
     drop(place, media, "lesson", "voice.wav", "anna.mp4", "nobody.mp4", "empty.mp4",
          "corrupt.mp4", "sound only.mp4", "anna.mp4 as ben.mp4")  # fmt: skip
@@ -115,7 +115,7 @@ def test_bad_clips_fail_alone_and_say_why_and_good_ones_come_out_whole(place, me
         assert log["message"] or log["outcome"] == "ok"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_finished_clip_has_the_length_of_the_sound_and_a_log_that_tells_it(place, media):
     drop(place, media, "lesson", "voice.wav", "anna.mp4")
     ended = once(place)
@@ -131,7 +131,7 @@ def test_a_finished_clip_has_the_length_of_the_sound_and_a_log_that_tells_it(pla
     assert read(files["lesson/job.json"])["outcome"] == "ok"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_folder_that_is_no_job_is_rejected_with_its_reason(place, media):
     drop(place, media, "two voices", "voice.wav", "voice.wav as b.wav", "anna.mp4")
     ended = once(place)
@@ -141,7 +141,7 @@ def test_a_folder_that_is_no_job_is_rejected_with_its_reason(place, media):
     assert document["code"] == "job_layout"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_every_line_of_the_log_is_json_and_the_model_is_loaded_once(place, media):
     drop(place, media, "one", "voice.wav", "anna.mp4")
     drop(place, media, "two", "voice.wav", "anna.mp4")
@@ -175,7 +175,7 @@ def test_killed_in_the_middle_and_started_again_gives_the_same_files(place, medi
             assert sha256(after[name]) == sha256(before[name]), name
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_term_finishes_the_clip_in_hand_and_leaves_the_rest_for_later(place, media):
     drop(place, media, "lesson", "voice.wav", "anna.mp4", "anna.mp4 as ben.mp4")
     ended = run_until(place, "TERM", "anna.mp4", n_children=0)
@@ -185,7 +185,7 @@ def test_a_term_finishes_the_clip_in_hand_and_leaves_the_rest_for_later(place, m
     assert read(outbox(place)["lesson/job.json"])["outcome"] == "ok"
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 def test_a_second_term_gives_the_clip_in_hand_up_and_does_it_again_later(place, media):
     drop(place, media, "lesson", "voice.wav", "anna.mp4")
     ended = run_until(place, "TERM2", "anna.mp4", n_children=2)  # probe, faces

@@ -3,9 +3,15 @@
 import json
 
 import pytest
-from spool_world import drain, drop, make_roots, opened
+from spool_model import visible
+from spool_world import drain, drop, make_roots, opened, render
+from test_daemon import Clock, FakeBell
+from test_job import FACTS, Ears
 
 from heygemd import cli
+from heygemd.daemon import Daemon, Stop
+from heygemd.job import Workshop
+from heygemd.records import ClipResult
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.requests import open_requests, take_requests
 from heygemd.spool.survey import survey
@@ -119,3 +125,68 @@ def test_where_no_daemon_ever_worked_the_command_says_so(folders, command):
     code, said = command("cancel", "open")
     assert code == 1
     assert "start heygemd" in said.err
+
+
+class Renders:
+    """An executor that writes a file, unless it shall fail."""
+
+    def __init__(self, failing=()):
+        self.failing, self.rendered = set(failing), []
+
+    def render(self, clips, prepare):
+        for clip in clips:
+            task = prepare(clip)
+            self.rendered.append(clip.name)
+            if clip.name in self.failing:
+                yield ClipResult(task.clip, "failed", "no_face", "nobody is seen")
+            else:
+                render(task.clip, task.out)
+                yield ClipResult(task.clip, "ok", n_frames=25, timings_s={"total": 1.0})
+
+
+def at_work(folders, executor):
+    """A daemon on a real spool, that does what is asked of it and ends."""
+    spool = opened(folders)
+    open_requests(FsOps(), folders)
+    shop = Workshop(spool, executor, Ears(), FACTS)
+    bell = FakeBell(Clock())
+    return Daemon(
+        spool, shop, bell, Stop(), 30, 0, clock=bell.clock,
+        requests=lambda: take_requests(FsOps(), folders),
+    )  # fmt: skip
+
+
+def test_a_retry_that_is_asked_for_does_again_what_failed_and_nothing_else(folders, command):
+    drop(folders, "lesson", clips=("a.mp4", "b.mp4", "c.mp4"))
+    executor = Renders(failing=["b.mp4"])
+    daemon = at_work(folders, executor)
+    daemon.drain()
+    before = visible(folders)
+    assert sorted(before) == ["lesson/a.mp4", "lesson/c.mp4"]
+
+    assert command("retry", "lesson")[0] == 0
+    executor.failing.clear()
+    executor.rendered.clear()
+    daemon.drain()
+
+    assert executor.rendered == ["b.mp4"]
+    assert before.items() <= visible(folders).items()
+    assert "lesson/b.mp4" in visible(folders)
+    assert json.loads((folders.outbox / "lesson" / "job.json").read_text())["outcome"] == "ok"
+
+
+def test_a_cancelled_job_gives_up_what_is_left_and_keeps_what_is_done(folders, command):
+    drop(folders, "lesson", clips=("a.mp4", "b.mp4", "c.mp4"))
+    daemon = at_work(folders, Renders())
+    daemon.turn()
+    assert list(visible(folders)) == ["lesson/a.mp4"]
+
+    assert command("cancel", "lesson")[0] == 0
+    daemon.drain()
+
+    assert list(visible(folders)) == ["lesson/a.mp4"]
+    told = json.loads((folders.outbox / "lesson" / "job.json").read_text())
+    assert [clip["code"] for clip in told["clips"]] == ["ok", "cancelled", "cancelled"]
+    assert command("retry", "lesson")[0] == 0
+    daemon.drain()
+    assert len(visible(folders)) == 3

@@ -75,20 +75,11 @@ def test_the_contact_line_lies_where_the_lips_meet_and_nowhere_else(iod_px):
     closed = opening(0.0, iod_px)
 
     line = mouth.contact_line(closed.points, SHAPE, iod_px)
-    rows = np.nonzero(line > 0.5 * line.max())[0]
+    rows = np.nonzero(line > 0.5)[0]
 
-    assert 0.2 < line.max() <= 1.0
+    assert line.max() <= 1.0
     assert abs(np.median(rows) - closed.points[13, 1]) <= max(2.0, 0.05 * iod_px)
     assert line[: int(closed.points[0, 1]) - 3].max() < 0.05
-
-
-def test_the_contact_line_is_fainter_where_a_pixel_is_much_of_the_face():
-    small, large = (
-        mouth.contact_line(opening(0.0, iod_px).points, SHAPE, iod_px).max()
-        for iod_px in (25.0, 90.0)
-    )
-
-    assert small < 0.5 * large
 
 
 def test_the_dark_that_was_seen_colours_the_dark_that_is_painted():

@@ -85,6 +85,21 @@ def test_closed_lips_have_no_inside(plan_and_clip):
     assert spot.inside.max() == 0.0
 
 
+def test_the_line_of_closed_lips_is_fainter_where_a_pixel_is_much_of_the_face(plan_and_clip):
+    plan, _ = plan_and_clip
+    spot, _ = laid_over(plan_and_clip, 5)
+    (aim,) = take_aim(plan, range(5, 6), BASIS, MESH)
+    flat = np.full((*spot.alpha.shape, 3), 100.0, np.float32)
+
+    large, small = (
+        100.0 - overlay._seal(flat, spot, replace(aim, iod_px=iod_px)).min()
+        for iod_px in (90.0, 25.0)
+    )
+
+    assert large > 5.0
+    assert small < 0.6 * large
+
+
 def test_a_mouth_outside_the_picture_has_no_spot():
     away = np.full((468, 2), 5000.0, np.float32)
 

@@ -221,6 +221,28 @@ def test_an_mp4_of_the_right_size_full_of_zeros_is_corrupt(folder, plain):
     assert code_of(caught) in {"corrupt", "truncated_input"}
 
 
+def test_pictures_in_a_code_that_nobody_knows_are_corrupt_and_not_a_crash(folder, plain):
+    path = folder / "unknown.mp4"
+    path.write_bytes(plain.read_bytes().replace(b"avc1", b"zzzz"))
+
+    with pytest.raises(MediaError, match="knows how its pictures are coded") as caught:
+        probe(path, LIMITS)
+    assert code_of(caught) == "corrupt"
+
+
+def test_a_sound_in_a_code_that_nobody_knows_leaves_the_clip_usable(folder):
+    whole = lavfi.film(
+        folder / "both.mp4", "-f", "lavfi", "-i", "sine=d=1.2", "-c:a", "aac", n_frames=30
+    ).read_bytes()
+    path = folder / "unheard.mp4"
+    path.write_bytes(whole.replace(b"mp4a", b"zzzz").replace(b"esds", b"free"))
+
+    assert probe(path, LIMITS).n_frames == 30
+    with pytest.raises(AudioError) as caught:
+        probe_audio(path, LIMITS)
+    assert code_of(caught) == "no_sound"
+
+
 @pytest.mark.parametrize(
     "playlist",
     ["#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:{canary}\n",

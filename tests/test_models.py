@@ -1,10 +1,14 @@
 """The detector and the one lip model, loaded once, checked and warm."""
 
+import json
+from dataclasses import asdict
+
 import pytest
 from pydantic import ValidationError
 
 from heygemd import models
 from heygemd.errors import ConfigError, GpuLostError, ModelError
+from heygemd.lips.modelstore import StoredModel
 from heygemd.settings import Faces, Model, Restore
 
 
@@ -44,6 +48,16 @@ def test_a_checkpoint_that_is_none_is_named_as_what_it_is(tmp_path):
     page.write_text("<!DOCTYPE html><html>Sign in to download</html>")
     with pytest.raises(ModelError, match="web page"):
         load(name="wav2lip", path=page)
+
+
+def test_a_kept_checkpoint_that_has_changed_is_not_loaded(tmp_path):
+    path = tmp_path / "mine-00000000.safetensors"
+    path.write_bytes(b"not what was added")
+    record = StoredModel("mine", "wav2lip", path.name, "0" * 64, 18, "mine.pth", "0" * 64, "", "")
+    path.with_suffix(".json").write_text(json.dumps(asdict(record)))
+    with pytest.raises(ModelError, match="changed since it was added") as caught:
+        load(name="wav2lip", path=path)
+    assert caught.value.exit_code == 78
 
 
 def test_a_model_that_wants_a_mesh_refuses_a_detector_of_boxes():

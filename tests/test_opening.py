@@ -3,7 +3,7 @@
 import pytest
 
 from heygemd import opening
-from heygemd.errors import ConfigError
+from heygemd.errors import ConfigError, JobLayoutError
 from heygemd.settings import load
 from heygemd.spool.retention import KEEP, fate_of
 
@@ -50,6 +50,22 @@ def test_a_lease_is_long_or_none(settings, value):
 def test_a_lease_shorter_than_shares_answer_is_refused(settings):
     with pytest.raises(ConfigError, match="lease_s"):
         settings("intake.lease_s=10")
+
+
+@pytest.mark.parametrize("name", ["talk", "\udcfftalk", "ta\nlk"])
+def test_a_rejected_folder_gets_a_page_that_says_why(settings, tmp_path, name):
+    spool = opening.spool(settings("intake.settle_s=0", "intake.spare_mb=0"))
+    spool.open()
+    folder = tmp_path / "inbox" / name
+    folder.mkdir()
+    (folder / "a.wav").write_bytes(b"a sound")
+
+    with pytest.raises(JobLayoutError):
+        spool.claim(*spool.ready(0.0))
+
+    (page,) = (tmp_path / "outbox").glob("*/report.html")
+    assert "no video beside a.wav" in page.read_text("utf-8")
+    spool.close()
 
 
 def test_a_spool_is_opened_with_what_the_settings_say(settings):

@@ -8,8 +8,9 @@ import pytest
 
 from heygemd.errors import ConfigError, JobOptionsError
 from heygemd.example import example
+from heygemd.jobfile import read_job_file
 from heygemd.records import RenderOptions
-from heygemd.settings import Settings, load, read_job_file, render_options
+from heygemd.settings import Settings, load, render_options
 
 EXAMPLE = Path(__file__).parents[1] / "config.example.toml"
 
@@ -133,9 +134,11 @@ def test_every_option_of_a_job_has_a_setting_that_gives_its_default():
         "sync.silence_s=2",
         "restore.path=gfpgan.pth",
         "restore.blend=0.3",
+        "quality.min_sync=0.2",
+        "quality.below=hold",
     ]
     options = render_options(load(env=False, overrides=changed))
-    assert options == RenderOptions("loop", "left", 0.7, -80.0, "source", 2.0, 0.3)
+    assert options == RenderOptions("loop", "left", 0.7, -80.0, "source", 2.0, 0.3, 0.2, "hold")
 
 
 def test_without_a_checkpoint_nothing_is_restored():
@@ -170,8 +173,9 @@ def test_every_key_of_a_job_file_reaches_the_options():
     text = (
         'length = "trim"\nface = "right"\nmin_coverage = 0.5\nsync_offset_ms = 40\n'
         'silence = "source"\nsilence_s = 1.5\nrestore = 0.4\n'
+        'min_sync = 0.1\nbelow_min_sync = "hold"\n'
     )
     keys = set(tomllib.loads(text))
     options = read_job_file(text).over(RenderOptions())
     assert keys == set(RenderOptions.__slots__)
-    assert options == RenderOptions("trim", "right", 0.5, 40.0, "source", 1.5, 0.4)
+    assert options == RenderOptions("trim", "right", 0.5, 40.0, "source", 1.5, 0.4, 0.1, "hold")

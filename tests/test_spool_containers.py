@@ -53,7 +53,6 @@ def test_whole_files_are_whole_and_every_cut_of_them_is_seen(is_cut_off, name, d
         ("a.mp4", MP4[:-508] + struct.pack(">I4s", 0, b"mdat") + b"d" * 9),
         ("a.mp4", b"no box file at all"),
         ("a.wav", b"neither"),
-        ("a.mkv", b""),
         ("a.mp3", b"no container to walk"),
     ],
 )
@@ -63,3 +62,8 @@ def test_what_has_no_end_to_miss_is_left_to_the_decoder(is_cut_off, name, data):
 
 def test_room_that_a_writer_has_only_reserved_is_not_a_film(is_cut_off):
     assert is_cut_off("a.mp4", bytes(4096))
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.mp3", "a.jpg"])
+def test_a_name_without_a_byte_is_a_copy_that_has_not_begun(is_cut_off, name):
+    assert is_cut_off(name, b"")

@@ -235,3 +235,40 @@ def test_a_cancelled_jobs_clips_that_are_done_stay(folders):
     assert spool.retry(job.id)
     drain(spool)
     assert len(visible(folders)) == 2
+
+
+def test_a_rejection_that_is_killed_anywhere_is_told_once_with_its_page(memory_path):
+    def rejected(n):
+        root = memory_path / str(n)
+        root.mkdir()
+        folders = make_roots(root)
+        before = tree(drop(folders, sounds=("a.wav", "b.wav")))
+        fs = KillNth(n)
+        try:
+            reject(make_spool(folders, fs, draw=draw))
+        except Killed:
+            fs.bury()
+        reject(make_spool(folders, draw=draw))
+        assert [path.name for path in folders.outbox.iterdir() if path.name[0] != "."] == ["talk"]
+        told = json.loads((folders.outbox / "talk" / "job.json").read_text())
+        assert told["outcome"] == "rejected"
+        assert (folders.outbox / "talk" / "report.html").read_bytes() == draw(told)
+        (shelf,) = folders.rejected.iterdir()
+        assert tree(shelf / "payload") == before
+        assert fsck.check(FsOps(), folders, max_attempts=2, at_rest=True) == []
+        return fs.n_changes
+
+    def draw(document):
+        return f"<p>{document['message']}</p>".encode()
+
+    for n in range(rejected(0)):
+        rejected(n + 1)
+
+
+def reject(spool):
+    """Open, and claim what is ready, as the daemon does."""
+    spool.open()
+    for name in spool.ready(0.0):
+        with pytest.raises(JobLayoutError):
+            spool.claim(name)
+    spool.close()

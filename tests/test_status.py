@@ -129,6 +129,7 @@ def test_a_progress_file_is_not_read_through_a_link(folders, tmp_path):
     assert job["progress"] is None
 
 
+@pytest.mark.timeout(240)
 def test_watching_draws_anew_until_it_is_interrupted(folders):
     words = [f"folders.{name}={getattr(folders, name)}" for name in ("inbox", "outbox", "work")]
     sets = [part for word in words for part in ("--set", word)]

@@ -101,6 +101,22 @@ def verify(stored: StoredModel, models_dir: Path) -> None:
         ModelError: missing, changed, or not loadable.
     """
     path = models_dir / stored.file
+    _compare(stored, path)
+    checkpoints.inspect(path)
+
+
+def require_unchanged(path: Path) -> None:
+    """Refuse a file that was added and has changed since; one without a record is as it is.
+
+    Raises:
+        ModelError: missing, changed, or its record cannot be read.
+    """
+    record = path.with_suffix(".json")
+    if path.suffix == ".safetensors" and record.is_file():
+        _compare(_read_record(record), path)
+
+
+def _compare(stored: StoredModel, path: Path) -> None:
     sha256 = checkpoints.sha256_of(path)
     if sha256 != stored.sha256:
         raise ModelError(
@@ -108,7 +124,6 @@ def verify(stored: StoredModel, models_dir: Path) -> None:
             f"add {stored.source_file} again",
             code="model_changed",
         )
-    checkpoints.inspect(path)
 
 
 def _read_record(path: Path) -> StoredModel:

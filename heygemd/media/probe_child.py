@@ -87,7 +87,9 @@ def _best(container: Any, kind: str) -> Any:  # noqa: ANN401 - av ships no types
     stream = container.streams.best(kind)
     if stream is None or int(stream.disposition) & ATTACHED_PICTURE:
         return None
-    return stream
+    if stream.codec_context is None and kind == "video":
+        raise ValueError("nothing here knows how its pictures are coded")
+    return None if stream.codec_context is None else stream
 
 
 def see_audio(stream: Any) -> dict[str, Any]:  # noqa: ANN401

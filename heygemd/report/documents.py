@@ -11,7 +11,7 @@ from typing import Any
 
 from heygemd import __version__
 from heygemd.errors import JobError
-from heygemd.records import AudioInfo, ClipResult, Job, ModelFacts, Notice
+from heygemd.records import AudioInfo, ClipResult, Job, ModelFacts, Notice, Sync
 from heygemd.report import catalogue
 
 SCHEMA_VERSION = 1
@@ -61,6 +61,7 @@ def clip_log(
             "alike": [[first, last, round(share, 3)] for first, last, share in result.alike],
             "detector": facts.detector,
         },
+        "sync": _sync(result.sync),
         "timings_s": {stage: round(took_s, 3) for stage, took_s in result.timings_s.items()},
         "frames_per_s": round(result.n_frames / total_s, 2) if total_s > 0 else 0.0,
         "model": _model(facts),
@@ -120,6 +121,12 @@ def printable(name: str) -> str:
 def _warning(notice: Notice) -> dict[str, Any]:
     message = catalogue.warning(notice.code).say("en", notice.values)
     return {"code": notice.code, "message": message, "values": notice.values}
+
+
+def _sync(sync: Sync | None) -> dict[str, float] | None:
+    if sync is None:
+        return None
+    return {"offset_ms": round(sync.offset_ms, 1), "confidence": round(sync.confidence, 4)}
 
 
 def _model(facts: ModelFacts) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -87,6 +88,18 @@ def claimed_signature(site: Site, job_id: str) -> Signature:
     """What the folder looked like when it was ready."""
     document = files.read_json(site.fs, site.folders.claim(job_id) / "claim.json") or {}
     return tuple((str(name), _stamp(stamp)) for name, stamp in document.get("signature", ()))
+
+
+def unaccepted(site: Site, job_ids: Iterable[str]) -> dict[str, Signature]:
+    """Folders of ours, relative to the inbox, that are claimed and not accepted."""
+    found = {}
+    for job_id in job_ids:
+        payload = site.folders.payload(job_id)
+        is_accepted = files.exists(site.fs, site.folders.manifest(job_id))
+        if not is_accepted and files.exists(site.fs, payload):
+            name = str(payload.relative_to(site.folders.inbox))
+            found[name] = claimed_signature(site, job_id)
+    return found
 
 
 def _stamp(numbers: list[int]) -> tuple[int, int, int, int, int]:

@@ -6,6 +6,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import sys
 from pathlib import Path
 
 _AT_FDCWD = -100  # linux/fcntl.h: relative to the working directory
@@ -129,6 +130,9 @@ class FsOps:
         return os.listdir(folder)  # noqa: PTH208 - pathlib takes no descriptor
 
     def free_bytes(self, folder: Path) -> int:
-        """What an ordinary user may still write on the folder's file system."""
+        """What an ordinary user may still write on the folder's file system.
+
+        One that does not count, as some behind FUSE, has all the room in the world.
+        """
         room = os.statvfs(folder)
-        return room.f_bavail * room.f_frsize
+        return room.f_bavail * room.f_frsize if room.f_blocks else sys.maxsize

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from heygemd.errors import JobOptionsError
-from heygemd.settings import JobFile, read_job_file
+from heygemd.jobfile import JobFile, read_job_file
 from heygemd.spool import containers, names
 from heygemd.spool.files import chunks_of
 from heygemd.spool.fsops import FsOps

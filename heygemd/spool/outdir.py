@@ -11,6 +11,7 @@ from heygemd.records import Job
 from heygemd.spool import files, names
 from heygemd.spool.site import Site
 
+PAGE = "report.html"
 _TAKEN = {errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR, errno.EISDIR}
 
 
@@ -20,13 +21,14 @@ def reserve(
     """The name of the outbox folder that is this job's and nobody else's, made if need be.
 
     It is called ``name``, or ``name~2`` and so on where that is taken; ``document`` is a job.json
-    that is there from the folder's first moment.
+    that is there from the folder's first moment, and so is the page that shows it.
     """
     site.guard(job_id, "outbox")
     fs, outbox = site.fs, site.folders.outbox
     ours = owned(site, job_id, name)
     if ours:
         if document is not None:
+            _put_page(site, outbox / ours, document, via=site.growing(job_id, "page.part"))
             put_visible(site, job_id, outbox / ours / "job.json", document)
         files.sync_dir(fs, outbox)
         return ours
@@ -35,12 +37,20 @@ def reserve(
     files.make_dir(fs, hidden)
     files.put(fs, hidden / ".owner", job_id.encode())
     if document is not None:
+        _put_page(site, hidden, document)
         files.put_json(fs, hidden / "job.json", document)
     site.guard(job_id, "outbox")
     chosen = _rename_in(site, hidden, name)
     files.sync_dir(fs, outbox)
     files.sync_dir(fs, site.folders.building)
     return chosen
+
+
+def _put_page(
+    site: Site, folder: Path, document: Mapping[str, Any], *, via: Path | None = None
+) -> None:
+    if site.draw is not None:
+        files.put(site.fs, folder / PAGE, site.draw(document), via=via)
 
 
 def _rename_in(site: Site, hidden: Path, name: str) -> str:

@@ -27,13 +27,12 @@ from heygemd.spool.fsops import FsOps
 from heygemd.spool.inbox import Inbox, Scan
 from heygemd.spool.layout import MAX_ATTEMPTS, OWN, SpoolFolders
 from heygemd.spool.lease import Lease
-from heygemd.spool.look import Signature
 from heygemd.spool.notices import Notices
 from heygemd.spool.recover import Recovered
 from heygemd.spool.retention import Retention, Swept
 from heygemd.spool.session import Session
 from heygemd.spool.showcase import Showcase
-from heygemd.spool.site import Site
+from heygemd.spool.site import Draw, Site
 from heygemd.spool.stage import Stager
 
 __all__ = ["Recovered", "Retention", "Spool", "SpoolFolders", "Swept"]
@@ -58,6 +57,7 @@ class Spool:
         incomplete_s: a folder that waits so long for its sound gets a ``<name>.WAITING.txt``.
         lease_s: another spool takes over after so long without a sign of life; 0: there is none.
         is_local: no other host writes to the inbox.
+        draw: makes report.html of a rejected folder's job.json; None makes none.
     """
 
     def __init__(  # noqa: PLR0913 - one call, in cli
@@ -75,6 +75,7 @@ class Spool:
         incomplete_s: float = 900.0,
         lease_s: float = 0.0,
         is_local: bool = False,
+        draw: Draw | None = None,
     ) -> None:
         self._fs = fs
         self._folders = folders
@@ -87,7 +88,9 @@ class Spool:
         self._spare_bytes = spare_bytes
         self._lease = Lease(lease_s)
         self._notices = Notices(fs, folders, incomplete_s=incomplete_s)
-        self._session = Session(fs, folders, new_id=new_id, instance=instance, shared=lease_s > 0)
+        self._session = Session(
+            fs, folders, new_id=new_id, instance=instance, shared=lease_s > 0, draw=draw
+        )
         self._scan = Scan()
         self._ended: set[str] = set()
 
@@ -137,7 +140,8 @@ class Spool:
             return []
         self._lease.beat(self._site, now_s)
         self._ended.difference_update(self._lease.take_over(self._site, now_s))
-        self._scan = self._inbox.scan(now_s, self._unaccepted())
+        claimed = claim.unaccepted(self._site, self._open_ids())
+        self._scan = self._inbox.scan(now_s, claimed)
         self._notices.tell(self._scan, now_s, self._inbox.first_seen_s)
         return list(self._scan.ready)
 
@@ -153,17 +157,6 @@ class Spool:
     def settling(self) -> bool:
         """True while time alone would make a folder ready that the last ``ready`` left out."""
         return bool(self._scan.settling)
-
-    def _unaccepted(self) -> dict[str, Signature]:
-        """Folders of ours, relative to the inbox, that are claimed and not accepted."""
-        found = {}
-        for job_id in self._open_ids():
-            if files.exists(self._fs, self._folders.manifest(job_id)):
-                continue
-            if files.exists(self._fs, self._folders.payload(job_id)):
-                name = str(self._folders.payload(job_id).relative_to(self._folders.inbox))
-                found[name] = claim.claimed_signature(self._site, job_id)
-        return found
 
     @weighed("claim a folder")
     def claim(self, name: str) -> Job | None:

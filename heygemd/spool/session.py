@@ -11,7 +11,7 @@ from heygemd.spool.fsops import FsOps
 from heygemd.spool.holder import holder
 from heygemd.spool.layout import OWN, SpoolFolders, check_folders
 from heygemd.spool.recover import Recovered
-from heygemd.spool.site import Side, Site
+from heygemd.spool.site import Draw, Side, Site
 
 
 class Session:
@@ -23,9 +23,10 @@ class Session:
         new_id: names the spool at its first opening.
         instance: who we are, in words for people.
         shared: other spools use this inbox too.
+        draw: makes a rejected folder's page.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one call, in Spool
         self,
         fs: FsOps,
         folders: SpoolFolders,
@@ -33,12 +34,14 @@ class Session:
         new_id: Callable[[], str],
         instance: str,
         shared: bool,
+        draw: Draw | None = None,
     ) -> None:
         self._fs = fs
         self._folders = folders
         self._new_id = new_id
         self._instance = instance
         self._shared = shared
+        self._draw = draw
         self._lock_fd: int | None = None
         self._site: Site | None = None
         self._share_ids: dict[str, str] = {}
@@ -69,7 +72,7 @@ class Session:
             return self._recover(spool_id)
         self._refuse_bare_start(lost)
         self._needs_recovery = True
-        self._site = Site(self._fs, self._folders, spool_id, commit.LINK, self.guard)
+        self._site = Site(self._fs, self._folders, spool_id, commit.LINK, self.guard, self._draw)
         return Recovered(commit.LINK, lost=lost)
 
     def close(self) -> None:
@@ -107,7 +110,7 @@ class Session:
         for folder in (folders.claims, folders.archive, folders.rejected, folders.building):
             files.make_dir(fs, folder)
         place = commit.probe(fs, folders.building, spool_id)
-        self._site = Site(fs, folders, spool_id, place, self.guard)
+        self._site = Site(fs, folders, spool_id, place, self.guard, self._draw)
         recovered = recover.recover(self._site)
         self._needs_recovery = False
         return recovered

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from heygemd.records import Clip, Job
 from heygemd.spool.fsops import FsOps
@@ -15,6 +15,9 @@ Side = Literal["inbox", "outbox"]
 
 Guard = Callable[[str, Side], None]
 """(job id, side): raises unless the side is there and the job is still ours."""
+
+Draw = Callable[[Mapping[str, Any]], bytes]
+"""What job.json says -> the page that shows it to people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Site:
         spool_id: unique for ever to this spool's work folder.
         place: how a finished file is put under its final name without replacing another.
         guard: called right before anything becomes visible to people.
+        draw: makes a rejected folder's page; None makes none.
     """
 
     fs: FsOps
@@ -34,6 +38,7 @@ class Site:
     spool_id: str
     place: str
     guard: Guard
+    draw: Draw | None = None
 
     def growing(self, job_id: str, what: str) -> Path:
         """Where something of a job is built in the outbox; no other spool uses the name."""

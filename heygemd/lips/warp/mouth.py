@@ -121,8 +121,7 @@ def contact_line(points: Floats, shape: tuple[int, int], iod_px: float) -> Float
         line, [fixed], isClosed=False, color=1.0, thickness=thickness, lineType=cv2.LINE_AA, shift=4
     )
     soft = cv2.GaussianBlur(line, (0, 0), max(0.6, 0.008 * iod_px))
-    fine = min(1.0, LINE_IOD * iod_px)  # the thinnest line is one pixel: too bold in a small face
-    return np.asarray(np.minimum(1.0, 1.2 * soft) * np.float32(fine), np.float32)
+    return np.asarray(np.minimum(1.0, 1.2 * soft), np.float32)
 
 
 def _places(opening: Opening, shape: tuple[int, ...]) -> _Places:

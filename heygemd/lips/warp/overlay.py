@@ -270,7 +270,8 @@ def _seal(layer: Floats, spot: Spot, aim: Aim) -> Floats:
     if need > 0.02:
         soft = cv2.GaussianBlur(layer, (0, 0), max(0.7, 0.008 * aim.iod_px))
         layer = layer + (soft - layer) * (need * line)[..., None]
-    shade = np.float32(SHADE[0]) + need * np.float32(SHADE[1] - SHADE[0])
+    bold = min(1.0, mouth.LINE_IOD * aim.iod_px)  # a line of one pixel is thick in a small face
+    shade = np.float32(bold * SHADE[0]) + need * np.float32(bold * (SHADE[1] - SHADE[0]))
     return np.asarray(layer * (1.0 - shade * line)[..., None], np.float32)
 
 
