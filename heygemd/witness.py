@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.faces.mouths import cut_mouths, mouth_views
+from heygemd.faces.mouths import HEIGHT_PX, WIDTH_PX, cut_mouths, mouth_views
 from heygemd.lips.mel import log_mel
 from heygemd.lips.warp.voice import level
 from heygemd.quality import SyncScore, SyncScorer
@@ -37,13 +37,17 @@ class Witness:
         source = timeline.source[:JUDGED_FRAMES]
         self._fps = timeline.fps
         self._views = None if faces.points is None else mouth_views(faces.points[source])
-        self._mouths: list[NDArray[np.uint8]] = []
+        n_views = 0 if self._views is None else len(self._views)
+        # One block: small pictures kept between large frames would hold the heap open below them.
+        self._mouths = np.zeros((n_views, HEIGHT_PX, WIDTH_PX), np.uint8)
+        self._n_seen = 0
 
     def see(self, start: int, frames: Frames) -> None:
         """Look at finished frames, the first of them output frame ``start``; in order."""
         if self._views is not None and start < len(self._views):
             views = self._views[start : start + len(frames)]
-            self._mouths.append(cut_mouths(frames[: len(views)], views))
+            self._n_seen = start + len(views)
+            self._mouths[start : self._n_seen] = cut_mouths(frames[: len(views)], views)
 
     def judge(self, scorer: SyncScorer, voice: NDArray[np.float32]) -> SyncScore | None:
         """What the scorer says; None where too little was seen or heard.
@@ -52,6 +56,6 @@ class Witness:
             scorer: of ``quality``.
             voice: from ``voice_to_judge``.
         """
-        if not self._mouths:
+        if not self._n_seen:
             return None
-        return scorer.score(np.concatenate(self._mouths), voice, fps=float(self._fps))
+        return scorer.score(self._mouths[: self._n_seen], voice, fps=float(self._fps))
