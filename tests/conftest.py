@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+import structlog
 
 TALLY = pytest.StashKey()
 
@@ -34,3 +35,10 @@ def memory_path(tmp_path):
         return
     with tempfile.TemporaryDirectory(dir=memory, prefix="heygemd-") as folder:
         yield Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_log():
+    """A test's log may write to a stream that is closed when the next one logs."""
+    yield
+    structlog.reset_defaults()

@@ -6,16 +6,8 @@ import sys
 
 import made_media
 import pytest
-import structlog
 
 from heygemd.cli import main
-
-
-@pytest.fixture(autouse=True)
-def _fresh_log():
-    """An earlier test's log may write to a stream that is closed now."""
-    yield
-    structlog.reset_defaults()
 
 
 def heygemd(*words):

@@ -135,7 +135,13 @@ def test_watching_draws_anew_until_it_is_interrupted(folders):
     sets = [part for word in words for part in ("--set", word)]
     command = [sys.executable, "-m", "heygemd", "status", "--watch", *sets]
     env = {**os.environ, "TERM": "xterm", "FORCE_COLOR": "1", "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, env=env) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        env=env,
+        # A shell's background job ignores the signal, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one thread
+    ) as process:
         seen = b""
         while seen.count(b"no jobs yet") < 2:
             seen += os.read(process.stdout.fileno(), 1 << 16) or pytest.fail(seen.decode())
