@@ -42,3 +42,14 @@ def _fresh_log():
     """A test's log may write to a stream that is closed when the next one logs."""
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture
+def one_thread():
+    """Networks on one thread: two that wait for each other are slow on a busy machine."""
+    import torch  # noqa: PLC0415 - most tests need none
+
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(n_threads)

@@ -5,13 +5,7 @@ import torch
 
 from heygemd.nets.sync import N_NUMBERS, SEEN_REACH, SyncNet
 
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # two that wait for each other are slow on a busy machine
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -33,12 +33,7 @@ def embedded(late_ms, seconds=6):
     return at(seen_s - late_ms / 1000), at(heard_s)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # two that wait for each other are slow on a busy machine
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

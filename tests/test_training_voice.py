@@ -17,12 +17,7 @@ ASSETS = Path(heygemd.lips.warp.__file__).parent / "assets"
 RECIPE = voice.Recipe(n_steps=2, n_channels=16, n_talks=1, n_lessons=1, n_noises=1, n_quiet=2)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # two that wait for each other are slow on a busy machine
-    yield
-    torch.set_num_threads(n_threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
