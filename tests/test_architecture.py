@@ -14,6 +14,8 @@ TRAINING = Path(__file__).parents[1] / "training"
 LAYERS = [
     ["packed"],
     ["errors", "records", "nets", "journal"],
+    ["opencv"],
+    ["planes"],
     ["heap", "prefetch", "clock", "settings", "log", "service", "tables"],
     ["metrics", "jobfile"],
     ["pulse"],
@@ -36,7 +38,7 @@ LEVEL = {world: level for level, worlds in enumerate(LAYERS) for world in worlds
 # Third-party packages that only these worlds and modules may import.
 HOMES = {
     "torch": {"nets", "lips", "faces", "quality", "models", "executor", "trials"},
-    "cv2": {"faces", "lips", "report", "demo"},
+    "cv2": {"opencv", "planes", "faces", "lips", "report", "demo"},
     "ai_edge_litert": {"faces"},
     "librosa": {"lips", "quality"},
     "ffmpeg": {"media"},
