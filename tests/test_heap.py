@@ -10,7 +10,9 @@ import os
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 """
-BETWEEN = RESIDENT + """
+BETWEEN = (
+    RESIDENT
+    + """
 from heygemd.heap import trim
 
 small = [bytes(64_000) for _ in range(1000)]  # below the size that is mapped on its own
@@ -20,7 +22,10 @@ full = resident()
 trim()
 print(full - resident(), len(pins))
 """
-LARGE = RESIDENT + """
+)
+LARGE = (
+    RESIDENT
+    + """
 from heygemd.heap import part_large
 
 part_large()
@@ -33,6 +38,7 @@ full = resident()
 del blocks
 print(full - resident(), len(pins))
 """
+)
 
 
 def given_back(program):
