@@ -41,6 +41,12 @@ class Models:
         self.detector.close()
 
     @property
+    def batches(self) -> dict[str, int]:
+        """What each network takes at once, for those that take less when memory is short."""
+        sizes = {"lips": self.lips.batch, "restorer": self.restorer.batch if self.restorer else 0}
+        return {network: size for network, size in sizes.items() if size}
+
+    @property
     def facts(self) -> ModelFacts:
         """What the logs say of them."""
         lips = self.lips
