@@ -213,7 +213,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         timeline,
         _voice_shares(task, timeline),
         task.options.restore,
-        np.zeros(timeline.n_frames, np.bool_),
+        np.ones(timeline.n_frames, np.float32),
     )
     sampler = Sampler(timeline.n_frames, faces.boxes[timeline.source])
     witness = Witness(faces, timeline)
@@ -265,7 +265,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             heard.sound,
             is_quiet=heard.quiet,
             silences=heard.silences,
-            untouched=speaker.untouched & (models.lips.name != "passthrough"),
+            done=None if models.lips.name == "passthrough" else speaker.done,
             sampler=sampler,
             score=score,
             min_sync=task.options.min_sync,
