@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
 from heygemd import __version__, models, opening
+from heygemd.aside import Aside, Helper
 from heygemd.bell import Bell
 from heygemd.daemon import Daemon, Stop, Wishes
 from heygemd.errors import ConfigError, DependencyError
@@ -184,6 +185,7 @@ class Reloader:
     spool: Spool
     loaded: models.Models
     stop: Stop
+    aside: Aside = field(default_factory=lambda: Helper("report"))
 
     def workshop(self, studio: Studio, pulse: Pulse) -> Workshop:
         """Where jobs are done from now on."""
@@ -194,6 +196,7 @@ class Reloader:
             self.loaded.facts,
             pulse,
             stopped=self.stop.now,
+            aside=self.aside,
         )
 
     def sweep(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from structlog.contextvars import bound_contextvars
 
+from heygemd.aside import Aside, AtOnce
 from heygemd.errors import AudioError, PortraitError, TransientError
 from heygemd.executor import Executor
 from heygemd.log import log
@@ -69,7 +70,12 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """Where jobs run: the queue, the executor, how a sound is heard, and who is told."""
+    """Where jobs run: the queue, the executor, how a sound is heard, and who is told.
+
+    Attributes:
+        aside: where the report is written while a clip runs: a share that hangs shall not keep the
+            device idle.
+    """
 
     queue: Queue
     executor: Executor
@@ -77,6 +83,7 @@ class Workshop:
     facts: ModelFacts
     pulse: Pulse = field(default_factory=Pulse)
     stopped: Callable[[], bool] = lambda: False
+    aside: Aside = field(default_factory=AtOnce)
 
 
 def run_job(job: Job, shop: Workshop) -> Generator[ClipResult, None, str]:
@@ -114,6 +121,7 @@ def _open_show(job: Job, sound: AudioInfo | None, shop: Workshop) -> Show:
         shop.queue.showcase(),
         document=lambda: job_log(job, sound, shop.facts, shop.queue.results(job)),
         results=lambda: shop.queue.results(job),
+        aside=shop.aside,
     )
 
 
@@ -127,6 +135,9 @@ def _run_clips(job: Job, heard: Heard, show: Show, shop: Workshop) -> Iterator[C
                     result = _run_clip(job, clip, heard, show, shop)
             except TransientError:
                 shop.queue.forgive(job, clip)
+                if not shop.stopped():  # who must end at once does not wait for a share
+                    with shop.pulse.patient():
+                        shop.aside.wait()
                 raise
             show.ended(result)
         yield result
@@ -165,6 +176,7 @@ def _give_up(job: Job, clip: Clip, heard: Heard, shop: Workshop) -> ClipResult:
 def _record(job: Job, result: ClipResult, sound: AudioInfo | None, shop: Workshop) -> None:
     document = clip_log(result, job, sound, shop.facts)
     with shop.pulse.patient():
+        shop.aside.wait()
         _show(job, result, document, shop)
     shop.pulse.metrics.clip_ended(result)
 
