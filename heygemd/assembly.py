@@ -48,7 +48,7 @@ def once(settings: Settings) -> int:
     """What is ready, then the end; 1 when a clip or a job failed."""
     with _daemon(settings, lambda: settings) as daemon:
         daemon.drain()
-    return 1 if daemon.n_failed else 0
+    return 1 if daemon.failed else 0
 
 
 def make_studio(settings: Settings) -> Studio:

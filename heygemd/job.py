@@ -86,10 +86,13 @@ class Workshop:
     aside: Aside = field(default_factory=AtOnce)
 
 
-def run_job(job: Job, shop: Workshop) -> Generator[ClipResult]:
+def run_job(job: Job, shop: Workshop) -> Generator[ClipResult, None, str]:
     """Yield after every clip, so that jobs can take turns; the end closes the job.
 
     Clips with a terminal record are not rendered again: a job goes on where it stopped.
+
+    Returns:
+        The job's outcome, to which clips of earlier lives of the process count.
 
     Raises:
         TransientError: worth a retry later; what was begun does not count against its clip.
@@ -99,8 +102,7 @@ def run_job(job: Job, shop: Workshop) -> Generator[ClipResult]:
         try:
             heard = shop.hear(job)
         except (AudioError, PortraitError) as error:
-            _close_at_once(job, shop, error)
-            return
+            return _close_at_once(job, shop, error)
         show = _open_show(job, heard.info, shop)
     yield from _run_clips(job, heard, show, shop)
     with bound_contextvars(job=job.name), shop.pulse.patient():
@@ -109,6 +111,7 @@ def run_job(job: Job, shop: Workshop) -> Generator[ClipResult]:
         shop.queue.close_job(job, document)
         shop.pulse.metrics.job_ended(document["outcome"])
         log.info("job.closed", outcome=document["outcome"], message=document["message"])
+    return str(document["outcome"])
 
 
 def _open_show(job: Job, sound: AudioInfo | None, shop: Workshop) -> Show:
@@ -192,7 +195,7 @@ def _show(job: Job, result: ClipResult, document: Mapping[str, Any], shop: Works
         log.warning("clip.failed", code=result.code, message=result.message)
 
 
-def _close_at_once(job: Job, shop: Workshop, error: AudioError | PortraitError) -> None:
+def _close_at_once(job: Job, shop: Workshop, error: AudioError | PortraitError) -> str:
     """What every clip needs cannot be used: every clip says so, and so does the job."""
     for clip in shop.queue.pending(job):
         _record(job, ClipResult(clip, "failed", error.reason, str(error)), None, shop)
@@ -201,3 +204,4 @@ def _close_at_once(job: Job, shop: Workshop, error: AudioError | PortraitError) 
     shop.queue.close_job(job, document)
     shop.pulse.metrics.job_ended("failed")
     log.warning("job.closed", outcome="failed", code=error.reason, message=str(error))
+    return "failed"

@@ -35,7 +35,9 @@ SAFE_DEMUXERS = (
     "aac,aiff,asf,avi,flac,flv,jpeg_pipe,matroska,mov,mp3,mpeg,mpegts,mpegvideo,ogg,png_pipe,"
     "w64,wav,webp_pipe"
 )
-NEEDED_FILTERS = ("aresample", "bwdif", "fps", "reverse", "scale", "tonemap", "zscale")
+NEEDED_FILTERS = (
+    "aresample", "bwdif", "extractplanes", "fps", "reverse", "scale", "select", "tonemap", "zscale",
+)  # fmt: skip
 CHILD_ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "LC_ALL": "C.UTF-8",
