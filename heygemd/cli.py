@@ -236,6 +236,13 @@ def _add_models(
     )
     add.add_argument("path", type=Path, metavar="PATH")
     add.set_defaults(command=_models_add)
+    export = actions.add_parser(
+        "export",
+        help="write a checkpoint in ONNX beside it, for model.backend",
+        epilog="example: heygemd models export models/wav2lip_gan-1a2b3c4d.safetensors",
+    )
+    export.add_argument("path", type=Path, metavar="PATH")
+    export.set_defaults(command=_models_export)
     verify = actions.add_parser(
         "verify",
         parents=[settings],
@@ -343,6 +350,12 @@ def _models_add(arguments: argparse.Namespace) -> int:
     from heygemd import shelf  # noqa: PLC0415
 
     return shelf.add(arguments.path, _load(arguments))
+
+
+def _models_export(arguments: argparse.Namespace) -> int:
+    from heygemd import shelf  # noqa: PLC0415
+
+    return shelf.export(arguments.path)
 
 
 def _models_verify(arguments: argparse.Namespace) -> int:

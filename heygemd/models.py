@@ -106,7 +106,13 @@ def _lip_model(model: Model) -> LipModel:
                 "run heygemd models add PATH and set model.path to what it prints"
             )
         modelstore.require_unchanged(model.path)
-        return Wav2LipModel(model.path, device=model.device, batch=model.batch, compat=model.compat)
+        return Wav2LipModel(
+            model.path,
+            device=model.device,
+            batch=model.batch,
+            compat=model.compat,
+            backend=model.backend,
+        )
     from heygemd.lips.passthrough import Passthrough  # noqa: PLC0415
 
     return Passthrough()
