@@ -10,11 +10,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import FrameType
 
 from heygemd import __version__, models, opening
+from heygemd.aside import Aside, Helper
 from heygemd.bell import Bell
 from heygemd.daemon import Daemon, Stop, Wishes
 from heygemd.errors import ConfigError, DependencyError
@@ -47,7 +48,7 @@ def once(settings: Settings) -> int:
     """What is ready, then the end; 1 when a clip or a job failed."""
     with _daemon(settings, lambda: settings) as daemon:
         daemon.drain()
-    return 1 if daemon.n_failed else 0
+    return 1 if daemon.failed else 0
 
 
 def make_studio(settings: Settings) -> Studio:
@@ -116,6 +117,7 @@ def _daemon(settings: Settings, read: Callable[[], Settings]) -> Iterator[Daemon
                 lambda: take_requests(fs, folders),
                 reloader.sweep,
                 lambda: _free_bytes(settings),
+                lambda: loaded.batches,
             )
             pulse.between = daemon.heed
             pulse.ready(model=asdict(loaded.facts))
@@ -184,6 +186,7 @@ class Reloader:
     spool: Spool
     loaded: models.Models
     stop: Stop
+    aside: Aside = field(default_factory=lambda: Helper("report"))
 
     def workshop(self, studio: Studio, pulse: Pulse) -> Workshop:
         """Where jobs are done from now on."""
@@ -194,6 +197,7 @@ class Reloader:
             self.loaded.facts,
             pulse,
             stopped=self.stop.now,
+            aside=self.aside,
         )
 
     def sweep(self) -> None:

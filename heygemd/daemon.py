@@ -121,8 +121,10 @@ class Daemon:
         requests: what people ask of jobs, (cancel or retry, job id).
         sweep: lets go of what is kept long enough; at the start, hourly, and when a job has ended.
         free_bytes: free space by folder.
+        batches: frames at once by network.
         clock: monotonic seconds.
-        n_failed: clips and jobs that failed in this life of the process.
+        failed: a folder was rejected, a clip failed, or a job ended whose clips had not all been
+            done, whichever life of the process they had failed in.
     """
 
     intake: Intake
@@ -136,9 +138,10 @@ class Daemon:
     requests: Callable[[], Iterable[tuple[str, str]]] = tuple
     sweep: Callable[[], None] = lambda: None
     free_bytes: Callable[[], Mapping[str, int]] = dict
+    batches: Callable[[], Mapping[str, int]] = dict
     clock: Callable[[], float] = time.monotonic
-    n_failed: int = 0
-    _runs: dict[str, Generator[ClipResult]] = field(default_factory=dict)
+    failed: bool = False
+    _runs: dict[str, Generator[ClipResult, None, str]] = field(default_factory=dict)
     _turns: dict[str, int] = field(default_factory=dict)
     _rests: dict[str, _Rest] = field(default_factory=dict)
     _n_turns: int = 0
@@ -245,7 +248,7 @@ class Daemon:
         try:
             job = self.intake.claim(name)
         except JobError as error:
-            self.n_failed += 1
+            self.failed = True
             self._sweep_due_s = -math.inf
             self.pulse.metrics.job_ended("rejected")
             log.warning("job.rejected", job=name, code=error.reason, message=str(error))
@@ -274,7 +277,10 @@ class Daemon:
         self._turns[job.id] = self._n_turns
         run = self._runs.setdefault(job.id, run_job(job, self.shop))
         try:
-            result = next(run, None)
+            result = next(run)
+        except StopIteration as end:
+            self.failed = self.failed or end.value != "ok"
+            result = None
         except TransientError as error:
             self._runs.pop(job.id)
             if not self.stop.soon():
@@ -282,7 +288,7 @@ class Daemon:
             return
         except JobError as error:
             self._runs.pop(job.id)
-            self.n_failed += 1
+            self.failed = True
             log.error("job.returned", job=job.name, code=error.reason, message=str(error))
             self._rest(job, error)
             return
@@ -292,7 +298,7 @@ class Daemon:
             self._turns.pop(job.id)
             self._sweep_due_s = -math.inf
         elif result.outcome == "failed":
-            self.n_failed += 1
+            self.failed = True
 
     def _rest(self, job: Job, error: JobError | TransientError) -> None:
         before = self._rests.get(job.id)
@@ -319,6 +325,7 @@ class Daemon:
         self._lost = lost
         self.pulse.metrics.shares({side: side not in lost for side in ("inbox", "outbox")})
         self.pulse.metrics.free(self.free_bytes())
+        self.pulse.metrics.batches(self.batches())
         self.pulse.metrics.watched(self.bell.troubles)
         self.pulse.queue(len(self.intake.jobs()), self.intake.waiting(), lost)
 

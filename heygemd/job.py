@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from structlog.contextvars import bound_contextvars
 
+from heygemd.aside import Aside, AtOnce
 from heygemd.errors import AudioError, PortraitError, TransientError
 from heygemd.executor import Executor
 from heygemd.log import log
@@ -69,7 +70,12 @@ class Queue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """Where jobs run: the queue, the executor, how a sound is heard, and who is told."""
+    """Where jobs run: the queue, the executor, how a sound is heard, and who is told.
+
+    Attributes:
+        aside: where the report is written while a clip runs: a share that hangs shall not keep the
+            device idle.
+    """
 
     queue: Queue
     executor: Executor
@@ -77,12 +83,16 @@ class Workshop:
     facts: ModelFacts
     pulse: Pulse = field(default_factory=Pulse)
     stopped: Callable[[], bool] = lambda: False
+    aside: Aside = field(default_factory=AtOnce)
 
 
-def run_job(job: Job, shop: Workshop) -> Generator[ClipResult]:
+def run_job(job: Job, shop: Workshop) -> Generator[ClipResult, None, str]:
     """Yield after every clip, so that jobs can take turns; the end closes the job.
 
     Clips with a terminal record are not rendered again: a job goes on where it stopped.
+
+    Returns:
+        The job's outcome, to which clips of earlier lives of the process count.
 
     Raises:
         TransientError: worth a retry later; what was begun does not count against its clip.
@@ -92,8 +102,7 @@ def run_job(job: Job, shop: Workshop) -> Generator[ClipResult]:
         try:
             heard = shop.hear(job)
         except (AudioError, PortraitError) as error:
-            _close_at_once(job, shop, error)
-            return
+            return _close_at_once(job, shop, error)
         show = _open_show(job, heard.info, shop)
     yield from _run_clips(job, heard, show, shop)
     with bound_contextvars(job=job.name), shop.pulse.patient():
@@ -102,6 +111,7 @@ def run_job(job: Job, shop: Workshop) -> Generator[ClipResult]:
         shop.queue.close_job(job, document)
         shop.pulse.metrics.job_ended(document["outcome"])
         log.info("job.closed", outcome=document["outcome"], message=document["message"])
+    return str(document["outcome"])
 
 
 def _open_show(job: Job, sound: AudioInfo | None, shop: Workshop) -> Show:
@@ -111,6 +121,7 @@ def _open_show(job: Job, sound: AudioInfo | None, shop: Workshop) -> Show:
         shop.queue.showcase(),
         document=lambda: job_log(job, sound, shop.facts, shop.queue.results(job)),
         results=lambda: shop.queue.results(job),
+        aside=shop.aside,
     )
 
 
@@ -124,6 +135,9 @@ def _run_clips(job: Job, heard: Heard, show: Show, shop: Workshop) -> Iterator[C
                     result = _run_clip(job, clip, heard, show, shop)
             except TransientError:
                 shop.queue.forgive(job, clip)
+                if not shop.stopped():  # who must end at once does not wait for a share
+                    with shop.pulse.patient():
+                        shop.aside.wait()
                 raise
             show.ended(result)
         yield result
@@ -162,6 +176,7 @@ def _give_up(job: Job, clip: Clip, heard: Heard, shop: Workshop) -> ClipResult:
 def _record(job: Job, result: ClipResult, sound: AudioInfo | None, shop: Workshop) -> None:
     document = clip_log(result, job, sound, shop.facts)
     with shop.pulse.patient():
+        shop.aside.wait()
         _show(job, result, document, shop)
     shop.pulse.metrics.clip_ended(result)
 
@@ -180,7 +195,7 @@ def _show(job: Job, result: ClipResult, document: Mapping[str, Any], shop: Works
         log.warning("clip.failed", code=result.code, message=result.message)
 
 
-def _close_at_once(job: Job, shop: Workshop, error: AudioError | PortraitError) -> None:
+def _close_at_once(job: Job, shop: Workshop, error: AudioError | PortraitError) -> str:
     """What every clip needs cannot be used: every clip says so, and so does the job."""
     for clip in shop.queue.pending(job):
         _record(job, ClipResult(clip, "failed", error.reason, str(error)), None, shop)
@@ -189,3 +204,4 @@ def _close_at_once(job: Job, shop: Workshop, error: AudioError | PortraitError) 
     shop.queue.close_job(job, document)
     shop.pulse.metrics.job_ended("failed")
     log.warning("job.closed", outcome="failed", code=error.reason, message=str(error))
+    return "failed"

@@ -27,8 +27,22 @@ class JobFile(Section):
     min_sync: float | None = Field(None, ge=0.0, le=1.0)
     below_min_sync: Literal["warn", "hold"] | None = None
 
-    def over(self, defaults: RenderOptions) -> RenderOptions:
-        """These choices laid over the settings' defaults."""
+    def over(self, defaults: RenderOptions, *, restores: bool) -> RenderOptions:
+        """These choices laid over the settings' defaults.
+
+        Args:
+            defaults: of the settings.
+            restores: a network that restores faces is loaded.
+
+        Raises:
+            JobOptionsError: a choice that this heygemd cannot make true.
+        """
+        if self.restore and not restores:
+            raise JobOptionsError(
+                f"job.toml: restore = {self.restore:g}, but no network that restores faces is "
+                "loaded; set restore.path in the settings to a checkpoint of GFPGAN, CodeFormer or "
+                "RestoreFormer and start heygemd again, or leave restore out"
+            )
         chosen = {key: value for key, value in self if key != "priority" and value is not None}
         return RenderOptions(
             **{

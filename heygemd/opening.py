@@ -58,6 +58,7 @@ def spool(settings: Settings) -> Spool:
         incomplete_s=intake.incomplete_timeout_s,
         lease_s=intake.lease_s,
         draw=_draw_rejection,
+        restores=settings.restore.path is not None,
         is_local=not is_silent(settings.folders.inbox),
     )
 

@@ -25,6 +25,8 @@ from heygemd.records import (
 )
 from heygemd.report.pictures import Sampler, waveform
 
+_ALL = 0.95  # of what the voice asks; less is told as done in part
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -34,7 +36,8 @@ class Done:
         sound: what is heard with it, from its first frame on.
         is_quiet: nothing can be heard.
         silences: in seconds, where lips had nothing to say.
-        untouched: (n_out,) where the lip model changed nothing.
+        done: (n_out,) how much of what the voice asks the lip model did; None where it is to
+            change nothing.
         sampler: has seen the frames.
         score: of the sync scorer; None where nobody can say.
         min_sync: what was asked for.
@@ -49,7 +52,7 @@ class Done:
     sound: Waveform
     is_quiet: bool
     silences: tuple[Stretch, ...]
-    untouched: NDArray[np.bool_]
+    done: NDArray[np.float32] | None
     sampler: Sampler
     score: SyncScore | None
     min_sync: float
@@ -62,6 +65,7 @@ def result_of(done: Done) -> ClipResult:
     timeline, faces = done.timeline, done.faces
     without_face = ~faces.present[timeline.source]
     gaps = ranges(without_face)
+    untouched, partly = _held_back(done, without_face)
     return ClipResult(
         done.clip,
         "ok",
@@ -71,7 +75,8 @@ def result_of(done: Done) -> ClipResult:
         duration_s=timeline.n_frames / timeline.fps,
         coverage=faces.coverage,
         gaps=gaps,
-        untouched=ranges(done.untouched & ~without_face),
+        untouched=ranges(untouched),
+        partly=ranges(partly),
         alike=faces.alike,
         silences=silent_frames(done.silences, timeline),
         runs=runs_of(timeline),
@@ -81,6 +86,17 @@ def result_of(done: Done) -> ClipResult:
         pictures=_pictures(done, gaps),
         sync=None if done.score is None else _sync(done.score),
     )
+
+
+def _held_back(
+    done: Done, without_face: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(n_out,) twice: where a face is there and its mouth was left alone, and moved in part."""
+    if done.done is None:
+        nowhere = np.zeros_like(without_face)
+        return nowhere, nowhere
+    untouched = (done.done <= 0.0) & ~without_face
+    return untouched, (done.done < _ALL) & ~untouched & ~without_face
 
 
 def _sync(score: SyncScore) -> Sync:
@@ -130,11 +146,13 @@ def _warnings(done: Done, without_face: NDArray[np.bool_]) -> Iterator[Notice]:
     if done.score is not None and done.score.confidence < done.min_sync:
         found, wanted = round(done.score.confidence, 2), done.min_sync
         yield Notice("low_sync", {"confidence": found, "min_sync": wanted})
-    n_untouched = int((done.untouched & ~without_face).sum())
-    if n_untouched:
-        yield Notice(
-            "frames_untouched", {"n_untouched": n_untouched, "n_frames": len(without_face)}
-        )
+    untouched, partly = _held_back(done, without_face)
+    if untouched.any():
+        n_untouched, n_frames = int(untouched.sum()), len(untouched)
+        yield Notice("frames_untouched", {"n_untouched": n_untouched, "n_frames": n_frames})
+    if partly.any():
+        n_partly, n_frames = int(partly.sum()), len(partly)
+        yield Notice("frames_partly", {"n_partly": n_partly, "n_frames": n_frames})
     n_strange = sum(how_alike < ALIKE for *_, how_alike in done.faces.alike)
     if n_strange:
         n_shots = len(done.faces.alike)

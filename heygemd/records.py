@@ -264,12 +264,14 @@ class Patch:
         y_px: top edge in the frame.
         pixels: (h, w, 3) uint8 BGR.
         alpha: (h, w) float32 in [0, 1]; 0 leaves the frame's own pixel bit for bit.
+        share: how much of what the voice asks is done, 0..1; alpha is not to be scaled by it.
     """
 
     x_px: int
     y_px: int
     pixels: NDArray[np.uint8]
     alpha: NDArray[np.float32]
+    share: float = 1.0
 
     def __post_init__(self) -> None:
         if self.pixels.shape != (*self.alpha.shape, 3):
@@ -345,6 +347,7 @@ class ClipResult:
         code: ``ok``, or the reason of the error that stopped the clip.
         gaps: [first, last] output frame ranges that passed through without a face.
         untouched: likewise, with a face that the model left alone: turned away, tiny or hidden.
+        partly: likewise, with a mouth that moves less than the voice asks, for the same reasons.
         alike: as in ``FaceTrack``.
         silences: [first, last] output frame ranges in which nothing is said.
         runs: (first, last, first source frame, last source frame) of every stretch of output frames
@@ -364,6 +367,7 @@ class ClipResult:
     coverage: float = 0.0
     gaps: tuple[tuple[int, int], ...] = ()
     untouched: tuple[tuple[int, int], ...] = ()
+    partly: tuple[tuple[int, int], ...] = ()
     alike: tuple[tuple[int, int, float], ...] = ()
     silences: tuple[tuple[int, int], ...] = ()
     runs: tuple[tuple[int, int, int, int], ...] = ()

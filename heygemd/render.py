@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from heygemd.faces.detect import areas
 from heygemd.faces.likeness import Look, look_at
 from heygemd.lips.base import LipModel, Voice
 from heygemd.log import log
-from heygemd.media import audio, encode, probe, silence, verify
+from heygemd.media import audio, encode, lifeless, probe, silence, verify
 from heygemd.media.credentials import Signer
 from heygemd.media.decode import VideoReader
 from heygemd.media.limits import Limits
@@ -45,6 +46,8 @@ from heygemd.witness import Witness, voice_to_judge
 
 Progress = Callable[[str, int, int], None]
 """Told ``(stage, frames done, frames in all)``; all is 0 while nobody knows."""
+
+_Batch = TypeVar("_Batch", Planes, lifeless.Cells)
 
 _BATCH_BYTES = 24 << 20  # frames in one batch: 18 of 720p, 8 of 1080p, 2 of 4K
 
@@ -213,14 +216,19 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         timeline,
         _voice_shares(task, timeline),
         task.options.restore,
-        np.zeros(timeline.n_frames, np.bool_),
+        np.ones(timeline.n_frames, np.float32),
     )
     sampler = Sampler(timeline.n_frames, faces.boxes[timeline.source])
     witness = Witness(faces, timeline)
+    expected = lifeless.Expected(
+        faces.boxes[timeline.source], (info.height_px, info.width_px), timeline.fps
+    )
     with (
         clock.stage("render"),
         prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
-        prefetch(clock.timed("lips", _spoken(batches, speaker, sampler, witness))) as spoken,
+        prefetch(
+            clock.timed("lips", _spoken(batches, speaker, sampler, witness, expected))
+        ) as spoken,
     ):
         counted = _counted(spoken, "render", timeline.n_frames, task)
         encoded = encode.write_video(
@@ -245,6 +253,9 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             sound_s=sound_s,
             limits=studio.limits,
         )
+        looks = lifeless.look_at(studio.tool, task.out, expected, studio.limits)
+        looked = _counted(looks, "verify", timeline.n_frames, task, each=expected.step)
+        lifeless.require_life(looked, expected)
     with clock.stage("verify"):
         score = _judge(task, witness, models)
     heard = task.heard
@@ -257,7 +268,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             heard.sound,
             is_quiet=heard.quiet,
             silences=heard.silences,
-            untouched=speaker.untouched & (models.lips.name != "passthrough"),
+            done=None if models.lips.name == "passthrough" else speaker.done,
             sampler=sampler,
             score=score,
             min_sync=task.options.min_sync,
@@ -336,30 +347,36 @@ def _voice_shares(task: ClipTask, timeline: Timeline) -> NDArray[np.float32]:
 
 
 def _spoken(
-    batches: Iterable[Planes], speaker: Speaker, sampler: Sampler, witness: Witness
+    batches: Iterable[Planes],
+    speaker: Speaker,
+    sampler: Sampler,
+    witness: Witness,
+    expected: lifeless.Expected,
 ) -> Iterator[Planes]:
     start = 0
     for frames in batches:
         span = range(start, start + len(frames))
         sampler.see_before(start, frames)
+        expected.see_before(start, frames)
         speaker.speak(frames, span)
         sampler.see_after(start, frames)
+        expected.see_after(start, frames)
         witness.see(start, frames)
         yield frames
         start = span.stop
 
 
 def _counted(
-    batches: Iterable[Planes], stage: str, n_frames: int, task: ClipTask
-) -> Iterator[Planes]:
-    """The same batches; tells progress and heeds a stop between them."""
+    batches: Iterable[_Batch], stage: str, n_frames: int, task: ClipTask, *, each: int = 1
+) -> Iterator[_Batch]:
+    """The same batches, a row per ``each`` frames; tells progress, heeds a stop between them."""
     n_done = 0
     for frames in batches:
         if task.stopped():
             raise TransientError("a stop was asked for in the middle of a clip", code="stopped")
         yield frames
-        n_done += len(frames)
-        task.progress(stage, n_done, n_frames)
+        n_done += len(frames) * each
+        task.progress(stage, min(n_done, n_frames), n_frames)
 
 
 class _Followed:

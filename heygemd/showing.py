@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Protocol
 
+from heygemd.aside import Aside, AtOnce
 from heygemd.errors import TransientError
 from heygemd.log import log
 from heygemd.records import Clip, ClipPictures, ClipResult, Job
@@ -48,12 +50,15 @@ class Show:
     Attributes:
         document: makes job.json's document from the logs of the clips that have ended.
         results: the logs of the clips that have ended.
+        aside: where files are written while a clip runs; what is due while a write still hangs is
+            left out. Whoever writes anything else for the job waits for it first.
     """
 
     job: Job
     window: Window
     document: Callable[[], Mapping[str, Any]]
     results: Callable[[], Sequence[Mapping[str, Any]]]
+    aside: Aside = field(default_factory=AtOnce)
     clock: Callable[[], float] = time.monotonic
     now: Callable[[], datetime] = _now
     _tally: Tally = field(init=False)
@@ -65,7 +70,7 @@ class Show:
         self._tally = Tally(self.job, self.results(), self.clock, self.now)
         for clip in self.job.clips:
             self._pictures[clip.id] = kept.from_files(self.window.kept(self.job, clip))
-        self._live()
+        self._live(AtOnce())
 
     def follow(self, clip: Clip) -> Callable[[str, int, int], None]:
         """Told of a clip's frames; writes no more often than people can look."""
@@ -73,7 +78,7 @@ class Show:
 
         def progress(stage: str, n_done: int, n_frames: int) -> None:
             count(stage, n_done, n_frames)
-            self._live()
+            self._live(self.aside)
 
         return progress
 
@@ -85,24 +90,28 @@ class Show:
             pictures = kept.to_files(result.pictures)
             self._try(lambda: self.window.keep(self.job, result.clip, pictures))
         self._progress_s = self._page_s = float("-inf")
-        self._live()
+        self._live(AtOnce())
 
     def final(self, document: Mapping[str, Any]) -> None:
         """The job is over: the page as it stays. Comes before job.json."""
         text = page(document, self.results(), self._pictures)
-        self._try(lambda: self._show(PAGE, text))
-        self._try(lambda: self._show(PROGRESS, json.dumps(self._tally.document(), indent=2)))
+        self._show_all({PAGE: text, PROGRESS: json.dumps(self._tally.document(), indent=2)})
 
-    def _live(self) -> None:
+    def _live(self, aside: Aside) -> None:
         now_s = self.clock()
-        if now_s - self._progress_s >= _PROGRESS_S:
-            self._progress_s = now_s
-            self._try(lambda: self._show(PROGRESS, json.dumps(self._tally.document(), indent=2)))
+        if aside.busy or now_s - self._progress_s < _PROGRESS_S:
+            return
+        self._progress_s = now_s
+        progress = self._tally.document()
+        texts = {PROGRESS: json.dumps(progress, indent=2)}
         if now_s - self._page_s >= _PAGE_S:
             self._page_s = now_s
-            progress = self._tally.document()
-            text = page(self.document(), self.results(), self._pictures, progress=progress)
-            self._try(lambda: self._show(PAGE, text))
+            texts[PAGE] = page(self.document(), self.results(), self._pictures, progress=progress)
+        aside.run(lambda: self._show_all(texts))
+
+    def _show_all(self, texts: Mapping[str, str]) -> None:
+        for name, text in texts.items():
+            self._try(partial(self._show, name, text))
 
     def _show(self, name: str, text: str) -> None:
         self.window.show(self.job, name, text.encode("utf-8", "backslashreplace"))

@@ -21,7 +21,7 @@ class Speaker:
     Attributes:
         shares: (n_out,) how much of each patch is laid.
         blend: share of restored faces, 0..1.
-        untouched: (n_out,) set where a face is there and the lip model leaves it alone.
+        done: (n_out,) set: how much of what the voice asks the lip model did in each frame.
     """
 
     models: Models
@@ -30,13 +30,15 @@ class Speaker:
     timeline: Timeline
     shares: NDArray[np.float32]
     blend: float
-    untouched: NDArray[np.bool_]
+    done: NDArray[np.float32]
 
     def speak(self, frames: Planes, span: range) -> None:
         """Move the lips in the frames themselves, and restore faces where that is asked for."""
         shares = self.shares[span.start : span.stop]
         patches = self.models.lips.speak(frames, self.plan, span)
-        self.untouched[span.start : span.stop] = [patch is None for patch in patches]
+        self.done[span.start : span.stop] = [
+            0.0 if patch is None else patch.share for patch in patches
+        ]
         paste.lay(frames, paste.fade(patches, shares))
         restorer, points = self.models.restorer, self.faces.points
         if restorer is None or points is None or self.blend == 0.0:

@@ -13,11 +13,12 @@ from fakes import FakeExecutor, FakeQueue, make_job
 from test_job import FACTS, Ears
 
 from heygemd.daemon import Daemon, Stop
-from heygemd.errors import GpuLostError, TransientError
+from heygemd.errors import AudioError, GpuLostError, TransientError
 from heygemd.job import Workshop
 from heygemd.log import configure
 from heygemd.pulse import Pulse
 from heygemd.records import ClipResult
+from heygemd.report.documents import clip_log
 
 
 class FakeBell:
@@ -83,7 +84,7 @@ def test_a_rejected_job_does_not_stop_the_others():
     daemon = make_daemon(queue)
     daemon.drain()
     assert list(queue.closed) == ["good"]
-    assert daemon.n_failed == 1
+    assert daemon.failed
 
 
 def test_a_failed_clip_is_counted_and_its_siblings_go_on():
@@ -92,8 +93,34 @@ def test_a_failed_clip_is_counted_and_its_siblings_go_on():
     queue = FakeQueue(job)
     daemon = make_daemon(queue, FakeExecutor({"clip1.mp4": bad}))
     daemon.drain()
-    assert daemon.n_failed == 1
+    assert daemon.failed
     assert queue.closed["lesson"]["outcome"] == "partial"
+
+
+def test_a_clip_that_failed_in_an_earlier_life_is_a_failure_of_this_one_too():
+    job = make_job(n_clips=2)
+    queue = FakeQueue(job)
+    queue.claim(job.name)
+    queue.logs[job.id]["0001"] = clip_log(
+        ClipResult(job.clips[0], "failed", "no_face", "no face"), job, None, FACTS
+    )
+    daemon = make_daemon(queue)
+    daemon.drain()
+    assert daemon.failed
+    assert queue.closed["lesson"]["outcome"] == "partial"
+
+
+def test_a_job_whose_sound_cannot_be_used_is_a_failure():
+    daemon = make_daemon(FakeQueue(make_job()))
+    daemon.shop = replace(daemon.shop, hear=Ears(AudioError("no sound", code="no_sound")))
+    daemon.drain()
+    assert daemon.failed
+
+
+def test_where_all_is_done_nothing_failed():
+    daemon = make_daemon(FakeQueue(make_job()))
+    daemon.drain()
+    assert not daemon.failed
 
 
 def test_a_transient_error_is_tried_again_after_a_pause():
@@ -249,6 +276,16 @@ def test_an_idle_daemon_feeds_the_watchdog_more_often_than_it_scans():
     daemon.run()
     assert manager.count("alive") >= 18
     assert daemon.pulse.metrics.registry.get_sample_value("heygemd_scan_seconds_count") == 1
+
+
+def test_the_batches_of_the_networks_are_told_with_every_look():
+    daemon, _ = make_watched(FakeQueue())
+    sizes = {"lips": 16}
+    daemon.batches = lambda: sizes
+    daemon.turn()
+    sizes["lips"] = 8  # the GPU's memory was short
+    daemon.turn()
+    assert b'heygemd_batch_frames{network="lips"} 8.0' in daemon.pulse.metrics.text()
 
 
 def test_a_share_that_hangs_gets_more_patience_than_a_frozen_worker():
@@ -449,4 +486,4 @@ def test_a_full_disk_pauses_the_intake_at_the_first_folder_and_fails_nobody(even
     queue.claim = claim
     daemon.drain()
     assert sorted(queue.closed) == ["a", "b"]
-    assert daemon.n_failed == 0
+    assert not daemon.failed

@@ -1,5 +1,6 @@
 """One job: its sound heard once, its clips one by one, its end on the disk."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -131,3 +132,44 @@ def test_a_reference_picture_that_cannot_be_used_fails_every_clip_with_its_reaso
     assert list(run_job(job, shop(queue, ears=ears))) == []
     assert {log["code"] for log in queue.logs[job.id].values()} == {"portrait"}
     assert queue.closed[job.id]["code"] == "portrait"
+
+
+class BusyAside:
+    """An errand that is not over before somebody waits for it."""
+
+    busy = True
+
+    def run(self, errand):
+        raise AssertionError("two errands at once")
+
+    def wait(self):
+        self.busy = False
+
+
+class StrictQueue(FakeQueue):
+    """Wants nobody else to write while it does."""
+
+    aside = BusyAside()
+
+    def publish(self, job, clip, log):
+        assert not self.aside.busy
+        return super().publish(job, clip, log)
+
+
+def test_nothing_is_published_while_the_report_is_still_being_written():
+    job = make_job(n_clips=1)
+    queue = StrictQueue(job)
+    queue.claim(job.name)
+    list(run_job(job, replace(shop(queue), aside=queue.aside)))
+    assert len(queue.results(job)) == 1
+
+
+@pytest.mark.parametrize("must_end", [False, True])
+def test_only_a_stop_leaves_the_report_alone_that_is_still_being_written(must_end):
+    job, aside = make_job(n_clips=1), BusyAside()
+    executor = FakeExecutor({"clip1.mp4": TransientError("no memory left on the device")})
+    place = shop(claimed(job), executor)
+    run = run_job(job, replace(place, aside=aside, stopped=lambda: must_end))
+    with pytest.raises(TransientError):
+        next(run)
+    assert aside.busy is must_end

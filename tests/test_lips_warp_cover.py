@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 from drawn_talker import talker, voice_of
 
+from heygemd.lips.warp.cover import covered
 from heygemd.lips.warp.model import Warp
 
 TALK = [0.0, 0.05, 0.2, 0.12, 0.0, 0.18, 0.25, 0.02, 0.0, 0.1, 0.22, 0.15] * 2
@@ -48,3 +49,22 @@ def test_a_change_of_exposure_hides_nothing():
     plan = warp.study(clip, track, voice_of(TALK[::-1]))
 
     assert all(patch is not None for patch in warp.speak(clip.frames, plan, range(len(TALK))))
+
+
+def test_a_mouth_that_is_half_hidden_is_moved_in_part_and_the_patch_says_so():
+    warp = Warp()
+    clip, track = talker(TALK)
+    for at in HIDDEN:
+        x, y = track.points[at, 61, :2].astype(int).tolist()
+        cv2.circle(clip.frames[at], (x, y), 10, (35, 30, 30), -1)
+    plan = warp.study(clip, track, voice_of(TALK[::-1]))
+    patches = warp.speak(clip.frames, plan, range(len(TALK)))
+    free = [
+        1.0 - covered(frame, points, float(scale), plan.complexion)
+        for frame, points, scale in zip(
+            clip.frames, track.points[:, :468, :2], plan.pose.scale, strict=True
+        )
+    ]
+
+    assert [patch.share for patch in patches] == pytest.approx(free, abs=1e-3)
+    assert 0.1 < min(free) < 0.9

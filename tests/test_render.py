@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from stage_fakes import FixedFace, Painter
 
-from heygemd.errors import NoFaceError, TransientError
+from heygemd.errors import NoFaceError, QualityError, TransientError
 from heygemd.faces.kept import TrackCache
 from heygemd.media import tool
 from heygemd.media.limits import Limits
 from heygemd.models import Models
-from heygemd.records import Clip, EncodeOptions, RenderOptions
+from heygemd.records import Clip, EncodeOptions, Patch, RenderOptions
 from heygemd.render import ClipTask, Studio, hear, render_clip
 
 
@@ -92,6 +92,36 @@ def test_a_clip_without_a_face_says_where_none_was_seen(media, studio, tmp_path)
     assert lips.studied == []
 
 
+class Darkener(Painter):
+    """Paints all of frames 10 to 29 black."""
+
+    def speak(self, frames, plan, span):
+        black, whole = np.zeros((120, 160, 3), np.uint8), np.ones((120, 160), np.float32)
+        return [Patch(0, 0, black, whole) if 10 <= n < 30 else None for n in span]
+
+
+class Freezer(Painter):
+    """Paints the frame that it saw first over all others."""
+
+    first = None
+
+    def speak(self, frames, plan, span):
+        self.first = frames[0][:, :] if self.first is None else self.first
+        return [Patch(0, 0, self.first, np.ones((120, 160), np.float32)) for _ in span]
+
+
+@pytest.mark.parametrize(
+    ("lips", "where"),
+    [(Darkener(), "black from frame 10 to 28"), (Freezer(), "frozen from frame 0 to 38")],
+)
+def test_an_output_that_is_black_or_frozen_where_the_clip_is_not_is_held_back(
+    media, studio, tmp_path, lips, where
+):
+    with pytest.raises(QualityError, match=where) as caught:
+        render_clip(task_of(media, studio, lips, tmp_path), Models(FixedFace(), lips), studio)
+    assert caught.value.reason == f"{where.split()[0]}_output"
+
+
 def test_trim_stops_at_the_end_of_the_clip(media, studio, tmp_path):
     lips = Painter()
     task = task_of(media, studio, lips, tmp_path, length="trim")
@@ -104,7 +134,8 @@ def test_progress_is_told_stage_by_stage_up_to_the_last_frame(media, studio, tmp
     render_clip(task, Models(FixedFace(), lips), studio)
     assert [stage for stage, *_ in told] == sorted(stage for stage, *_ in told)
     assert ("faces", 25, 25) in told
-    assert told[-1] == ("render", 40, 40)
+    assert ("render", 40, 40) in told
+    assert told[-1] == ("verify", 40, 40)
 
 
 @pytest.mark.parametrize("stage", ["faces", "render"])
@@ -144,6 +175,7 @@ def test_an_offset_moves_what_the_model_hears_and_not_what_people_hear(
     assert np.array_equal(moved.samples[there], plain.samples[before])
 
 
+@pytest.mark.timeout(60)  # two whole clips, each with half a dozen children
 def test_a_second_voice_on_the_same_clip_detects_nothing_and_gives_the_same(
     media, studio, tmp_path
 ):
@@ -161,6 +193,7 @@ def test_a_second_voice_on_the_same_clip_detects_nothing_and_gives_the_same(
     assert outs[0] == outs[1]
 
 
+@pytest.mark.timeout(60)  # two whole clips, each with half a dozen children
 def test_the_same_clip_with_another_choice_of_face_is_looked_at_anew(media, studio, tmp_path):
     cached = replace(studio, tracks=TrackCache(tmp_path / "tracks", 10**7))
     detector, lips = FixedFace(), Painter()

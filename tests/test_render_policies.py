@@ -154,9 +154,27 @@ def test_frames_whose_mouth_was_left_alone_are_told(studio, media, tmp_path):
     assert notice.values == {"n_untouched": 10, "n_frames": 75}
 
 
+class Hesitant(Painter):
+    """Does half of what the voice asks from output frame 10 to 19, elsewhere nearly all of it."""
+
+    def speak(self, frames, plan, span):
+        patches = super().speak(frames, plan, span)
+        return [
+            replace(patch, share=0.5 if 10 <= at < 20 else 0.97)
+            for at, patch in zip(span, patches, strict=True)
+        ]
+
+
+def test_frames_whose_mouth_moves_in_part_are_told(studio, media, tmp_path):
+    result, _, _ = rendered(studio, media, tmp_path, lips=Hesitant())
+    assert (result.partly, result.untouched) == (((10, 19),), ())
+    (notice,) = (each for each in result.warnings if each.code == "frames_partly")
+    assert notice.values == {"n_partly": 10, "n_frames": 75}
+
+
 def test_a_model_that_changes_nothing_on_purpose_leaves_nothing_alone(studio, media, tmp_path):
     result, _, _ = rendered(studio, media, tmp_path, lips=Passthrough())
-    assert result.untouched == ()
+    assert result.untouched == result.partly == ()
     assert [each.code for each in result.warnings] == []
 
 

@@ -44,7 +44,8 @@ def test_a_document_keeps_to_its_schema_in_every_state(clock):
     valid(tally.document())
     told = tally.follow(job.clips[0])
     valid(tally.document())
-    for stage, n_done, n_frames in (("faces", 8, 0), ("faces", 16, 100), ("render", 50, 100)):
+    steps = [("faces", 8, 0), ("faces", 16, 100), ("study", 1, 0), ("render", 50, 100)]
+    for stage, n_done, n_frames in [*steps, ("verify", 20, 100)]:
         clock.now_s += 2
         told(stage, n_done, n_frames)
         valid(tally.document())
@@ -72,7 +73,9 @@ def test_a_name_that_is_not_utf8_can_be_written(clock):
         (ClipProgress("1", "a", "running", "faces", 50, 100), 0.25),
         (ClipProgress("1", "a", "running", "faces", 50, 0), 0.0),
         (ClipProgress("1", "a", "running", "faces", 130, 100), 0.5),
+        (ClipProgress("1", "a", "running", "study", 7, 0), 0.5),
         (ClipProgress("1", "a", "running", "render", 50, 100), 0.75),
+        (ClipProgress("1", "a", "running", "verify", 50, 100), 1.0),
         (ClipProgress("1", "a", "ok"), 1.0),
         (ClipProgress("1", "a", "failed"), 1.0),
     ],

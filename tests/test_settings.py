@@ -122,7 +122,9 @@ def test_settings_cannot_be_changed_afterwards():
 def test_a_job_file_is_laid_over_the_defaults():
     job = read_job_file('length = "loop"\npriority = 5\n')
     assert job.priority == 5
-    assert job.over(RenderOptions(face="left")) == RenderOptions(length="loop", face="left")
+    assert job.over(RenderOptions(face="left"), restores=False) == RenderOptions(
+        length="loop", face="left"
+    )
 
 
 def test_every_option_of_a_job_has_a_setting_that_gives_its_default():
@@ -153,7 +155,7 @@ def test_as_published_means_that_the_model_decides_about_silence():
 
 def test_an_empty_job_file_changes_nothing():
     defaults = render_options(Settings())
-    assert read_job_file("").over(defaults) == defaults
+    assert read_job_file("").over(defaults, restores=False) == defaults
 
 
 @pytest.mark.parametrize(
@@ -177,9 +179,18 @@ def test_every_key_of_a_job_file_reaches_the_options():
         'min_sync = 0.1\nbelow_min_sync = "hold"\n'
     )
     keys = set(tomllib.loads(text))
-    options = read_job_file(text).over(RenderOptions())
+    options = read_job_file(text).over(RenderOptions(), restores=True)
     assert keys == set(RenderOptions.__slots__)
     assert options == RenderOptions("trim", "right", 0.5, 40.0, "source", 1.5, 0.4, 0.1, "hold")
+
+
+def test_a_job_that_asks_for_restoration_where_nothing_restores_is_refused():
+    with pytest.raises(JobOptionsError, match=r"restore = 0\.4, .* set restore\.path"):
+        read_job_file("restore = 0.4").over(RenderOptions(), restores=False)
+
+
+def test_a_job_may_say_that_it_wants_no_restoration_where_nothing_restores():
+    assert read_job_file("restore = 0").over(RenderOptions(), restores=False).restore == 0
 
 
 def test_the_page_of_policies_names_every_key_of_a_job_file_and_every_value():

@@ -1,11 +1,13 @@
 """A job's report: live while it runs, final at its end, and never in the way of a clip."""
 
 import json
+import threading
 
 import pytest
 from fakes import FakeWindow, make_job
 from test_job import FACTS, SOUND
 
+from heygemd.aside import AtOnce, Helper
 from heygemd.errors import TransientError
 from heygemd.records import ClipPictures, ClipResult
 from heygemd.report.documents import clip_log, job_log
@@ -19,13 +21,14 @@ class Clock:
         return self.now_s
 
 
-def open_show(job, window, logs=(), clock=None):
+def open_show(job, window, logs=(), clock=None, aside=None):
     logs = list(logs)
     return Show(
         job,
         window,
         document=lambda: job_log(job, SOUND, FACTS, logs),
         results=lambda: logs,
+        aside=aside or AtOnce(),
         clock=clock or Clock(),
     )
 
@@ -85,3 +88,35 @@ def test_a_share_that_is_away_costs_a_picture_and_never_the_clip(method):
     show = open_show(job, window, [clip_log(result, job, SOUND, FACTS)])
     show.ended(result)
     show.final(job_log(job, SOUND, FACTS, [clip_log(result, job, SOUND, FACTS)]))
+
+
+class HangingWindow(FakeWindow):
+    """A share that answers nothing before ``thawed``."""
+
+    def __init__(self):
+        super().__init__()
+        self.thawed = threading.Event()
+        self.thawed.set()
+
+    def show(self, job, name, content):
+        self.thawed.wait()
+        super().show(job, name, content)
+
+
+def test_a_share_that_hangs_does_not_hold_up_the_clip_and_shows_the_newest_once_it_answers():
+    window, clock, helper, job = HangingWindow(), Clock(), Helper("report"), make_job()
+    progress = open_show(job, window, clock=clock, aside=helper).follow(job.clips[0])
+    window.thawed.clear()
+    for n in range(1, 31):
+        clock.now_s = float(n)
+        progress("render", n, 100)
+    assert helper.busy
+    assert len(window.shown["progress.json"]) == 1
+    window.thawed.set()
+    helper.wait()
+    clock.now_s = 31.0
+    progress("render", 31, 100)
+    helper.wait()
+    newest = json.loads(window.shown["progress.json"][-1])
+    assert newest["clips"][0]["n_done"] == 31
+    assert len(window.shown["progress.json"]) == 3

@@ -127,6 +127,19 @@ def test_a_wrong_job_toml_rejects_the_folder(folders):
     assert log["code"] == "job_options"
 
 
+@pytest.mark.parametrize("restores", [True, False])
+def test_a_job_that_asks_for_restoration_is_accepted_where_a_network_restores(folders, restores):
+    drop(folders, **{"job.toml": "restore = 0.5\n"})
+    spool = opened(folders, restores=restores)
+
+    if restores:
+        assert spool.claim("talk").options.restore == 0.5
+    else:
+        with pytest.raises(JobOptionsError, match=r"set restore\.path"):
+            spool.claim("talk")
+        assert "restore.path" in (folders.outbox / "talk" / "job.json").read_text()
+
+
 def test_a_folder_that_is_gone_is_a_lost_race(folders):
     spool = opened(folders)
 

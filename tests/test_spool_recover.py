@@ -1,6 +1,7 @@
 """What a new process makes of what a dead one left."""
 
 import pytest
+import structlog
 from spool_faults import Killed, KillNth
 from spool_model import visible, wrongs_when_finished
 from spool_world import drain, drop, make_roots, make_spool, opened, render, run_clip, run_job
@@ -73,9 +74,12 @@ def test_a_clip_that_was_rendered_and_announced_is_published_by_opening(folders)
     die_before(folders, "0001.part")
 
     spool = make_spool(folders)
+    with structlog.testing.capture_logs() as told:
+        assert spool.open().n_published == 1
 
-    assert spool.open().n_published == 1
     assert list(visible(folders)) == ["talk/a.mp4"]
+    (line,) = (each for each in told if each["event"] == "clip.published")
+    assert (line["job"], line["clip"], line["output"]) == ("talk", "a.mp4", "a.mp4")
 
 
 def test_a_folder_claimed_and_not_accepted_becomes_a_job(folders):

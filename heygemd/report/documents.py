@@ -58,6 +58,7 @@ def clip_log(
             "coverage": round(result.coverage, 4),
             "without_face": [list(gap) for gap in result.gaps],
             "untouched": [list(span) for span in result.untouched],
+            "partly": [list(span) for span in result.partly],
             "alike": [[first, last, round(share, 3)] for first, last, share in result.alike],
             "detector": facts.detector,
         },

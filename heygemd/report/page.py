@@ -14,6 +14,7 @@ from heygemd.report import catalogue
 from heygemd.report.card import ClipLog, card, fold, pairs, state_of, trouble
 from heygemd.report.documents import CLIPS_FAILED
 from heygemd.report.markup import TAGS, about, both, clock, icon, name, say, text
+from heygemd.report.progress import STAGES
 
 _REFRESH_S = 5
 _BYTES_PER_S = 1 << 20  # a page that is heavier reloads less often: the share may be slow
@@ -218,7 +219,7 @@ def _ended_row(clip: ClipLog, linked: set[str]) -> str:
 
 def _unended_row(clip: Mapping[str, Any]) -> str:
     state, frames = clip["state"], ""
-    stage = clip["stage"] if clip["stage"] in {"faces", "render"} else state
+    stage = clip["stage"] if clip["stage"] in STAGES else state
     shown = f'<span class="state">{icon(state)}{say(stage)}</span>'
     if clip["n_done"]:
         frames = str(clip["n_done"])

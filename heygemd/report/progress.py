@@ -12,8 +12,9 @@ from heygemd.report.documents import SCHEMA_VERSION, printable
 
 State = Literal["waiting", "running", "ok", "failed"]
 
-# A clip is looked at twice, once for faces and once to be written; the passes count alike.
-_PASSES = ("faces", "render")
+STAGES = {"faces": (0.0, 0.5), "study": (0.5, 0.0), "render": (0.5, 0.5), "verify": (1.0, 0.0)}
+"""How much of a clip is done when a stage begins, and what it adds: next to the pass for faces and
+the one that writes, the others are short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class ClipProgress:
     """How far one clip is.
 
     Attributes:
-        stage: the pass in hand, ``faces`` or ``render``; empty before and after.
+        stage: ``faces``, ``study``, ``render`` or ``verify``; empty before and after.
         n_done: frames of that pass that are done.
         n_frames: frames of that pass in all, 0 while nobody knows.
     """
@@ -38,10 +39,9 @@ class ClipProgress:
         """How much of the clip's work is done, 0..1."""
         if self.state in {"ok", "failed"}:
             return 1.0
-        if self.stage not in _PASSES:
-            return 0.0
+        before, adds = STAGES.get(self.stage, (0.0, 0.0))
         within = min(1.0, self.n_done / self.n_frames) if self.n_frames else 0.0
-        return (_PASSES.index(self.stage) + within) / len(_PASSES)
+        return before + within * adds
 
 
 def progress_document(

@@ -107,7 +107,7 @@ def _stamp(numbers: list[int]) -> tuple[int, int, int, int, int]:
     return inode, size, mtime_ns, ctime_ns, blocks
 
 
-def accept(site: Site, job_id: str, seen: Look, defaults: RenderOptions) -> Job:
+def accept(site: Site, job_id: str, seen: Look, defaults: RenderOptions, *, restores: bool) -> Job:
     """Reserve the outbox folder and write the manifest; the job exists from then on.
 
     Raises:
@@ -118,7 +118,7 @@ def accept(site: Site, job_id: str, seen: Look, defaults: RenderOptions) -> Job:
     name = claimed_name(site, job_id)
     check_layout(seen)
     choices = read_options(fs, folders.payload(job_id), seen)
-    options = choices.over(defaults)
+    options = choices.over(defaults, restores=restores)
     reference, clips = "", seen.clips
     if options.face == "reference":
         reference, clips = pick_reference(seen)

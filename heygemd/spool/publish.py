@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from heygemd.errors import MediaError, TransientError
+from heygemd.log import log as daemon_log
 from heygemd.records import Clip, Job
 from heygemd.spool import commit, files, names, outdir
 from heygemd.spool.holder import was_taken_over
@@ -66,7 +67,15 @@ def resume(site: Site, job: Job, clip: Clip) -> bool:
         return False
     rendered = site.folders.rendered(job.id, clip.id)
     if is_published(site, job, clip) or _same(site, rendered, intent):
-        deliver(site, job, clip, intent)
+        path, told = deliver(site, job, clip, intent), intent["log"]
+        daemon_log.info(
+            "clip.published",
+            job=job.name,
+            clip=clip.name,
+            output=path.name,
+            n_frames=told.get("n_frames"),
+            frames_per_s=told.get("frames_per_s"),
+        )
         return True
     files.remove(fs, record)
     files.sync_dir(fs, record.parent)

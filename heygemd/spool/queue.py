@@ -57,6 +57,8 @@ class Spool:
         incomplete_s: a folder that waits so long for its sound gets a ``<name>.WAITING.txt``.
         lease_s: another spool takes over after so long without a sign of life; 0: there is none.
         is_local: no other host writes to the inbox.
+        restores: a network that restores faces is loaded; without one, jobs that ask for it are
+            rejected.
         draw: makes report.html of a rejected folder's job.json; None makes none.
     """
 
@@ -75,12 +77,14 @@ class Spool:
         incomplete_s: float = 900.0,
         lease_s: float = 0.0,
         is_local: bool = False,
+        restores: bool = False,
         draw: Draw | None = None,
     ) -> None:
         self._fs = fs
         self._folders = folders
         self._new_id = new_id
         self._options = options
+        self._restores = restores
         self._max_attempts = max_attempts
         self._new_inbox = partial(Inbox, fs, folders, is_local=is_local)
         self._inbox = self._new_inbox(settle_s=settle_s, marker=marker)
@@ -214,7 +218,7 @@ class Spool:
         if seen.signature != expected or seen.busy:
             return None  # a writer is still at it; ``ready`` lets it settle where it is now
         try:
-            job = claim.accept(site, job_id, seen, self._options)
+            job = claim.accept(site, job_id, seen, self._options, restores=self._restores)
         except (JobLayoutError, JobOptionsError) as error:
             claim.reject(site, job_id, error)
             self._ended.add(job_id)

@@ -28,6 +28,7 @@ class Aim:
         iod_px: scale of the face.
         aperture: aimed at, IOD of a mouth of scale 1.
         share: 0..1, how much the borrowed mouth counts.
+        done: 0..1, how much of what the voice asks is done.
         painted: 0..1, how much of the inside is painted instead of borrowed.
         usual_detail: what the skin around the mouth shows in most frames of the clip.
         keys: mouths to borrow with their shares, largest share first, one or two.
@@ -40,6 +41,7 @@ class Aim:
     iod_px: float
     aperture: float
     share: float
+    done: float
     painted: float
     usual_detail: float
     keys: tuple[tuple[Key, float], ...]
@@ -57,7 +59,7 @@ def hold_back(aim: Aim, share: float) -> Aim | None:
     if share < LEAST:
         return None
     goal = aim.points + (aim.goal - aim.points) * np.float32(share)
-    return replace(aim, goal=goal, share=aim.share * share)
+    return replace(aim, goal=goal, share=aim.share * share, done=aim.done * share)
 
 
 def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | None]:
@@ -94,6 +96,7 @@ def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | No
             iod_px=float(pose.scale[row]),
             aperture=float(aperture[row]),
             share=float(smoothstep(2.0 * plan.share[number])),
+            done=float(plan.share[number]),
             painted=float(plan.painted[number]),
             usual_detail=plan.usual_detail,
             keys=tuple((plan.keys[key], mix) for key, mix in lent if mix > 0.0),

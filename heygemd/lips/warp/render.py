@@ -47,7 +47,7 @@ def draw(frame: Picture, aim: Aim, mesh: Mesh) -> Patch | None:
         blended = spot.skin + (layer - spot.skin) * covered[..., None]
         skin[rows, columns] = np.clip(blended + 0.5, 0, 255).astype(np.uint8)
         alpha[rows, columns] = np.maximum(alpha[rows, columns], np.minimum(1.0, 20.0 * covered))
-    return Patch(grid.x_px, grid.y_px, skin, alpha)
+    return Patch(grid.x_px, grid.y_px, skin, alpha, aim.done)
 
 
 def _settle(points: Floats, goal: Floats) -> Floats:
