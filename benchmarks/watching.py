@@ -34,7 +34,7 @@ class Watched:
 
     def __init__(self, lips: LipModel, *, blindfold: bool) -> None:
         self.name, self.sha256, self.device = lips.name, lips.sha256, lips.device
-        self.wants_points = lips.wants_points
+        self.wants_points, self.batch = lips.wants_points, lips.batch
         self.track: FaceTrack | None = None
         self.timeline = Timeline(np.empty(0, np.int64), Fraction(25))
         self.speak_s = 0.0

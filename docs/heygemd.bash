@@ -6,7 +6,7 @@
 # See also: https://github.com/scop/bash-completion/blob/main/doc/configuration.md
 
 _shtab_heygemd_jobs_subparsers=(list show retry cancel)
-_shtab_heygemd_models_subparsers=(list add verify)
+_shtab_heygemd_models_subparsers=(list add export verify)
 _shtab_heygemd_config_subparsers=(show)
 _shtab_heygemd_subparsers=(init run once render demo check fsck status jobs models config)
 
@@ -25,6 +25,7 @@ _shtab_heygemd_jobs_cancel_option_strings=(-h --help --config --set)
 _shtab_heygemd_jobs_option_strings=(-h --help)
 _shtab_heygemd_models_list_option_strings=(-h --help --config --set)
 _shtab_heygemd_models_add_option_strings=(-h --help --config --set)
+_shtab_heygemd_models_export_option_strings=(-h --help)
 _shtab_heygemd_models_verify_option_strings=(-h --help --config --set)
 _shtab_heygemd_models_option_strings=(-h --help)
 _shtab_heygemd_config_show_option_strings=(-h --help --config --set --json)
@@ -34,7 +35,7 @@ _shtab_heygemd_option_strings=(-h --help --version)
 
 
 _shtab_heygemd_jobs_pos_0_choices=(list show retry cancel)
-_shtab_heygemd_models_pos_0_choices=(list add verify)
+_shtab_heygemd_models_pos_0_choices=(list add export verify)
 _shtab_heygemd_config_pos_0_choices=(show)
 _shtab_heygemd_pos_0_choices=(init run once render demo check fsck status jobs models config)
 
@@ -77,6 +78,8 @@ _shtab_heygemd_models_list__h_nargs=0
 _shtab_heygemd_models_list___help_nargs=0
 _shtab_heygemd_models_add__h_nargs=0
 _shtab_heygemd_models_add___help_nargs=0
+_shtab_heygemd_models_export__h_nargs=0
+_shtab_heygemd_models_export___help_nargs=0
 _shtab_heygemd_models_verify__h_nargs=0
 _shtab_heygemd_models_verify___help_nargs=0
 _shtab_heygemd_models_pos_0_nargs=A...

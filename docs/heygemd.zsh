@@ -45,6 +45,7 @@ _shtab_heygemd_jobs_commands() {
 _shtab_heygemd_models_commands() {
   local _commands=(
     add:'check a checkpoint and keep a safe copy'
+    export:'write a checkpoint in ONNX beside it, for model.backend'
     list:'what is installed'
     verify:'compare with the sha256s'
   )
@@ -178,6 +179,14 @@ _shtab_heygemd_models_add_options=(
 
 # guard to ensure default positional specs are added only once per session
 _shtab_heygemd_models_add_defaults_added=0
+
+_shtab_heygemd_models_export_options=(
+  "(- : *)"{-h,--help}"[show this help message and exit]"
+  ":PATH:"
+)
+
+# guard to ensure default positional specs are added only once per session
+_shtab_heygemd_models_export_defaults_added=0
 
 _shtab_heygemd_models_list_options=(
   "(- : *)"{-h,--help}"[show this help message and exit]"
@@ -342,6 +351,7 @@ _shtab_heygemd_models() {
       curcontext="${curcontext%:*:*}:_shtab_heygemd_models-$line[1]:"
       case $line[1] in
         add) _arguments -C -s $_shtab_heygemd_models_add_options ;;
+        export) _arguments -C -s $_shtab_heygemd_models_export_options ;;
         list) _arguments -C -s $_shtab_heygemd_models_list_options ;;
         verify) _arguments -C -s $_shtab_heygemd_models_verify_options ;;
       esac

@@ -117,6 +117,7 @@ def _daemon(settings: Settings, read: Callable[[], Settings]) -> Iterator[Daemon
                 lambda: take_requests(fs, folders),
                 reloader.sweep,
                 lambda: _free_bytes(settings),
+                lambda: loaded.batches,
             )
             pulse.between = daemon.heed
             pulse.ready(model=asdict(loaded.facts))

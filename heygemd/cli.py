@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from heygemd import __version__, log
+from heygemd import __version__, heap, log
 from heygemd.errors import FatalError, GpuLostError, HeygemdError
 from heygemd.settings import Settings, load
 
@@ -25,6 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the process's exit code."""
     # On a descriptor of its own: libraries are hushed by redirecting 2 while they load.
     faulthandler.enable(os.dup(2))
+    heap.part_large()
     parser = _parser()
     try:
         arguments = parser.parse_args(argv)
@@ -235,6 +236,13 @@ def _add_models(
     )
     add.add_argument("path", type=Path, metavar="PATH")
     add.set_defaults(command=_models_add)
+    export = actions.add_parser(
+        "export",
+        help="write a checkpoint in ONNX beside it, for model.backend",
+        epilog="example: heygemd models export models/wav2lip_gan-1a2b3c4d.safetensors",
+    )
+    export.add_argument("path", type=Path, metavar="PATH")
+    export.set_defaults(command=_models_export)
     verify = actions.add_parser(
         "verify",
         parents=[settings],
@@ -342,6 +350,12 @@ def _models_add(arguments: argparse.Namespace) -> int:
     from heygemd import shelf  # noqa: PLC0415
 
     return shelf.add(arguments.path, _load(arguments))
+
+
+def _models_export(arguments: argparse.Namespace) -> int:
+    from heygemd import shelf  # noqa: PLC0415
+
+    return shelf.export(arguments.path)
 
 
 def _models_verify(arguments: argparse.Namespace) -> int:

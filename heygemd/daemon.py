@@ -121,6 +121,7 @@ class Daemon:
         requests: what people ask of jobs, (cancel or retry, job id).
         sweep: lets go of what is kept long enough; at the start, hourly, and when a job has ended.
         free_bytes: free space by folder.
+        batches: frames at once by network.
         clock: monotonic seconds.
         failed: a folder was rejected, a clip failed, or a job ended whose clips had not all been
             done, whichever life of the process they had failed in.
@@ -137,6 +138,7 @@ class Daemon:
     requests: Callable[[], Iterable[tuple[str, str]]] = tuple
     sweep: Callable[[], None] = lambda: None
     free_bytes: Callable[[], Mapping[str, int]] = dict
+    batches: Callable[[], Mapping[str, int]] = dict
     clock: Callable[[], float] = time.monotonic
     failed: bool = False
     _runs: dict[str, Generator[ClipResult, None, str]] = field(default_factory=dict)
@@ -323,6 +325,7 @@ class Daemon:
         self._lost = lost
         self.pulse.metrics.shares({side: side not in lost for side in ("inbox", "outbox")})
         self.pulse.metrics.free(self.free_bytes())
+        self.pulse.metrics.batches(self.batches())
         self.pulse.metrics.watched(self.bell.troubles)
         self.pulse.queue(len(self.intake.jobs()), self.intake.waiting(), lost)
 

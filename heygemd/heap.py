@@ -5,6 +5,20 @@ from __future__ import annotations
 import ctypes
 from contextlib import suppress
 
+_M_MMAP_THRESHOLD = -3  # malloc.h
+_LARGE_BYTES = 1 << 20
+
+
+def part_large() -> None:
+    """Give every large block pages of its own from now on; elsewhere than under glibc nothing.
+
+    Left alone, glibc moves its bound up to 32 MB as blocks are freed, and batches of frames end up
+    between what stays: two minutes of 720p peaked 5 to 6 % above twelve seconds, with this 3 to
+    4 %, for 2 % more processor time.
+    """
+    with suppress(AttributeError):  # another libc
+        ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BYTES)
+
 
 def trim() -> None:
     """Give back what is free; elsewhere than under glibc nothing happens.

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from structlog.typing import EventDict, WrappedLogger
 
 Event = Literal[
+    "backend.chosen",
     "clip.attempted",
     "clip.failed",
     "clip.published",

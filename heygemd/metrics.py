@@ -64,6 +64,9 @@ class Metrics:
         self._watch = self._gauge(
             "watch_troubles", "File events lost, listening begun anew or given up.", "kind"
         )
+        self._batch = self._gauge(
+            "batch_frames", "Frames a network takes at once; falls when memory is short.", "network"
+        )
         self._free = self._gauge("free_bytes", "Free space of a folder's disk.", "folder")
         self._ready = self._gauge("ready", "1 once the model is warm, 0 while stopping.")
         for outcome in ("ok", "failed"):
@@ -147,6 +150,11 @@ class Metrics:
         """Free space by folder."""
         for folder, n_free in n_bytes.items():
             self._free.labels(folder).set(n_free)
+
+    def batches(self, n_frames: Mapping[str, int]) -> None:
+        """How much each network takes at once."""
+        for network, n in n_frames.items():
+            self._batch.labels(network).set(n)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

@@ -41,6 +41,12 @@ class Models:
         self.detector.close()
 
     @property
+    def batches(self) -> dict[str, int]:
+        """What each network takes at once, for those that take less when memory is short."""
+        sizes = {"lips": self.lips.batch, "restorer": self.restorer.batch if self.restorer else 0}
+        return {network: size for network, size in sizes.items() if size}
+
+    @property
     def facts(self) -> ModelFacts:
         """What the logs say of them."""
         lips = self.lips
@@ -100,7 +106,13 @@ def _lip_model(model: Model) -> LipModel:
                 "run heygemd models add PATH and set model.path to what it prints"
             )
         modelstore.require_unchanged(model.path)
-        return Wav2LipModel(model.path, device=model.device, batch=model.batch, compat=model.compat)
+        return Wav2LipModel(
+            model.path,
+            device=model.device,
+            batch=model.batch,
+            compat=model.compat,
+            backend=model.backend,
+        )
     from heygemd.lips.passthrough import Passthrough  # noqa: PLC0415
 
     return Passthrough()

@@ -111,6 +111,9 @@ class Model(Section):
         description='auto takes the first GPU, else the CPU; or "cpu", "cuda", "cuda:1"',
     )
     batch: int = Field(16, ge=1, le=256, description="frames per step; halved when memory is short")
+    backend: Literal["auto", "torch", "onnx", "openvino", "tensorrt"] = Field(
+        "auto", description="what runs wav2lip; auto takes the fastest here: heygemd models export"
+    )
     compat: Literal["none", "wav2lip"] = Field(
         "none",
         description='"wav2lip" reproduces the published pipeline bit for bit, hard edges too',

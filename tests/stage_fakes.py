@@ -34,7 +34,7 @@ class FixedFace:
 class Painter:
     """Paints the face's middle white, and remembers what it heard, studied and spoke."""
 
-    name, sha256, device, wants_points = "painter", "", "cpu", False
+    name, sha256, device, wants_points, batch = "painter", "", "cpu", False, 0
 
     def __init__(self, error=None):
         self.error = error

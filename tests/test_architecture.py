@@ -45,6 +45,7 @@ HOMES = {
     "subprocess": {"media", "cli", "check"},
     "watchdog": {"bell"},
     "pydantic": {"settings", "example", "jobfile"},
+    "onnxruntime": {"lips"},
     "c2pa": {"media"},
     "cryptography": {"media"},
     "spandrel": {"lips"},

@@ -278,6 +278,16 @@ def test_an_idle_daemon_feeds_the_watchdog_more_often_than_it_scans():
     assert daemon.pulse.metrics.registry.get_sample_value("heygemd_scan_seconds_count") == 1
 
 
+def test_the_batches_of_the_networks_are_told_with_every_look():
+    daemon, _ = make_watched(FakeQueue())
+    sizes = {"lips": 16}
+    daemon.batches = lambda: sizes
+    daemon.turn()
+    sizes["lips"] = 8  # the GPU's memory was short
+    daemon.turn()
+    assert b'heygemd_batch_frames{network="lips"} 8.0' in daemon.pulse.metrics.text()
+
+
 def test_a_share_that_hangs_gets_more_patience_than_a_frozen_worker():
     daemon, manager = make_watched(FakeQueue(), watchdog_s=60.0)
     daemon.turn()

@@ -15,8 +15,9 @@ from heygemd.records import ClipResult, ModelFacts
 
 UNITS = ("_total", "_seconds", "_bytes", "_info", "_created", "_bucket", "_count", "_sum")
 PLAIN = {"heygemd_jobs_open", "heygemd_folders_waiting", "heygemd_share_available", "heygemd_ready",
-         "heygemd_process_open_fds", "heygemd_process_max_fds"}  # fmt: skip
-LABELS = {"outcome", "code", "stage", "side", "folder", "le", "version", "name", "device", "sha256"}
+         "heygemd_batch_frames", "heygemd_process_open_fds", "heygemd_process_max_fds"}  # fmt: skip
+LABELS = {"outcome", "code", "stage", "side", "folder", "network", "le", "version", "name",
+          "device", "sha256"}  # fmt: skip
 
 
 @pytest.fixture
@@ -30,6 +31,7 @@ def metrics():
     found.shares({"inbox": True, "outbox": False})
     found.free({"work": 10**9})
     found.scanned(0.1, 1000.0)
+    found.batches({"lips": 16})
     return found
 
 

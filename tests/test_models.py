@@ -1,7 +1,7 @@
 """The detector and the one lip model, loaded once, checked and warm."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from pydantic import ValidationError
@@ -30,6 +30,24 @@ def test_passthrough_has_no_weights():
     loaded = load(name="passthrough")
     loaded.close()
     assert (loaded.facts.name, loaded.facts.sha256) == ("passthrough", "")
+
+
+class SmallGpu:
+    """A network whose batch was halved twice."""
+
+    batch = 4
+
+
+def test_what_networks_take_at_once_is_told_as_it_is_now():
+    loaded = models.Models(None, SmallGpu())
+    assert loaded.batches == {"lips": 4}
+    assert replace(loaded, restorer=SmallGpu()).batches == {"lips": 4, "restorer": 4}
+
+
+def test_a_network_that_takes_what_comes_has_no_batch_to_tell():
+    loaded = load()
+    loaded.close()
+    assert loaded.batches == {}
 
 
 def test_as_many_threads_may_ask_the_detector_as_were_set():

@@ -65,3 +65,10 @@ def test_a_web_page_is_refused_and_nothing_is_kept(settings, tmp_path):
     with pytest.raises(ModelError, match="web page"):
         shelf.add(page, settings)
     assert not list(settings.folders.models.glob("*.safetensors"))
+
+
+@pytest.mark.timeout(180)  # writing ONNX traces the whole network
+def test_an_exported_checkpoint_lies_beside_it_and_is_as_good(checkpoint, capsys):
+    assert shelf.export(checkpoint) == 0
+    assert checkpoint.with_suffix(".onnx").stat().st_size > 100_000_000
+    assert "differs from torch's by 0.0000" in capsys.readouterr().out

@@ -52,7 +52,7 @@ def main() -> None:
     """Run the whole training, or with ``--judge-only`` measure what is in ``--out``."""
     parser = argparse.ArgumentParser(prog="training", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds grid/*.mkv")
-    parser.add_argument("--out", type=Path, default=Path("heygemd/lips/warp/assets"))
+    parser.add_argument("--out", type=Path, required=True, help="weights there are replaced")
     parser.add_argument("--media", type=Path, help="evaluation media; never trained on")
     parser.add_argument("--cache", type=Path, default=Path("training/cache"))
     parser.add_argument("--seed", type=int, default=0)

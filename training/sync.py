@@ -1,4 +1,4 @@
-"""``python -m training.sync --data DATA``: recorded talkers in, the sync scorer's weights out."""
+"""``python -m training.sync --data DATA --out DIR``: recorded talkers in, a sync scorer out."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="training.sync", description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder that holds grid/*.mkv")
     parser.add_argument("--media", type=Path, help="evaluation media; never trained on")
-    parser.add_argument("--out", type=Path, default=Path("heygemd/assets"))
+    parser.add_argument("--out", type=Path, required=True, help="weights there are replaced")
     parser.add_argument("--cache", type=Path, default=Path("training/cache"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--steps", type=int, default=Recipe().n_steps)

@@ -40,12 +40,14 @@ class LipModel(Protocol):
         sha256: of the weights, empty where there are none.
         device: where it runs, e.g. ``cuda:0``.
         wants_points: True when it needs a track with the 478 points.
+        batch: frames on the device at once, less when its memory was short; 0 for what comes.
     """
 
     name: str
     sha256: str
     device: str
     wants_points: bool
+    batch: int
 
     def hear(self, sound: Waveform) -> Voice:
         """Once per job: what the model wants of the sound.

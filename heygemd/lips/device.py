@@ -23,6 +23,7 @@ _OUT_OF_MEMORY = (
     "CUDA error: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
     "CUDNN_STATUS_ALLOC_FAILED",
+    "Failed to allocate memory for requested buffer",  # ONNX Runtime
 )
 _UNSUPPORTED = ("no kernel image is available", "not compiled with CUDA", "no longer supports")
 _LOST = (

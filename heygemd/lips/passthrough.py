@@ -12,6 +12,7 @@ class Passthrough:
     name = "passthrough"
     sha256 = ""
     wants_points = False
+    batch = 0
 
     def __init__(self, device: str = "cpu") -> None:
         self.device = device

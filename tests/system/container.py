@@ -133,8 +133,9 @@ class Container:
 
     def journal(self, since=""):
         """heygemd's own lines of this boot and all earlier ones, parsed, after a cursor."""
+        # Without -u: where the cursor's own entry is another's, journalctl would skip one of ours.
         cursor = [f"--after-cursor={since}"] if since else []
-        said = self.ok("journalctl", "--no-pager", "-o", "json", "-u", "heygemd.service", *cursor)
+        said = self.ok("journalctl", "--no-pager", "-o", "json", *cursor)
         found = []
         for line in said.splitlines():
             entry = json.loads(line)

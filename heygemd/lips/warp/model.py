@@ -33,6 +33,7 @@ class Warp:
 
     name = "warp"
     wants_points = True
+    batch = 0
 
     def __init__(self, assets: Path = ASSETS, device: str = "cpu") -> None:
         self.device = device

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heygemd.errors import AudioError
+from heygemd.errors import AudioError, ConfigError
 from heygemd.lips import checkpoints
 from heygemd.lips.base import ClipReader
 from heygemd.lips.device import choose_device, in_batches, spare_threads, usable_cores
 from heygemd.lips.mel import log_mel
-from heygemd.lips.wav2lip import blend, network, poses, published, windows
+from heygemd.lips.wav2lip import blend, network, onnx, poses, published, windows
+from heygemd.lips.wav2lip.onnx import Backend
 from heygemd.lips.wav2lip.poses import Pose
 from heygemd.lips.wav2lip.published import Box
 from heygemd.log import log
@@ -62,7 +63,8 @@ class Wav2LipModel:
         path: a checkpoint of Wav2Lip, of any kind that ``checkpoints.read`` takes.
         device: as ``choose_device`` takes it.
         batch: frames at once; stays halved once the GPU's memory was short.
-        compat: ``wav2lip`` gives the published pipeline's pictures bit for bit.
+        compat: ``wav2lip`` gives the published pipeline's pictures bit for bit, by torch alone.
+        backend: what runs the network; see ``onnx.choose``.
 
     Attributes:
         network: what turns (B, 1, 80, 16) mel and (B, 6, 96, 96) faces into (B, 3, 96, 96) faces.
@@ -77,8 +79,16 @@ class Wav2LipModel:
     wants_points = False
 
     def __init__(
-        self, path: Path, *, device: str = "auto", batch: int = 16, compat: Compat = "none"
+        self,
+        path: Path,
+        *,
+        device: str = "auto",
+        batch: int = 16,
+        compat: Compat = "none",
+        backend: Backend = "auto",
     ) -> None:
+        if compat == "wav2lip":
+            backend = _exact_backend(backend)
         where = choose_device(device)
         n_threads = spare_threads(usable_cores())
         checkpoint, state = checkpoints.read(path)
@@ -86,13 +96,17 @@ class Wav2LipModel:
         self.device = str(where)
         self.batch = batch
         self.compat = compat
-        self.network = network.network_on(where, state, exact=compat == "wav2lip")
+        full = network.network_on(where, state, exact=compat == "wav2lip")
+        self.backend, self.network = onnx.choose(
+            full, path, backend, onnx.Place(where, n_threads, batch)
+        )
         log.info(
             "model.loaded",
             model=self.name,
             known_as=checkpoint.known_as,
             sha256=self.sha256,
             device=self.device,
+            backend=self.backend,
             half=isinstance(self.network, network.Half),
             compat=compat,
             n_threads=n_threads,
@@ -174,6 +188,14 @@ class Wav2LipModel:
 
     def _keep_batch(self, batch: int) -> None:
         self.batch = batch
+
+
+def _exact_backend(backend: Backend) -> Backend:
+    if backend not in {"auto", "torch"}:
+        raise ConfigError(
+            f"model.compat = wav2lip is exact with torch alone, not with model.backend = {backend}"
+        )
+    return "torch"
 
 
 def network_input(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
