@@ -20,6 +20,7 @@ LAYERS = [
     ["metrics", "jobfile"],
     ["pulse"],
     ["spool", "media", "faces", "lips", "quality", "bell", "report"],
+    ["syncnet"],
     ["models", "opening"],
     ["witness", "speaker"],
     ["outcome"],
@@ -37,7 +38,7 @@ LEVEL = {world: level for level, worlds in enumerate(LAYERS) for world in worlds
 
 # Third-party packages that only these worlds and modules may import.
 HOMES = {
-    "torch": {"nets", "lips", "faces", "quality", "models", "executor", "trials"},
+    "torch": {"nets", "lips", "faces", "quality", "syncnet", "models", "executor", "trials"},
     "cv2": {"opencv", "planes", "faces", "lips", "report", "demo"},
     "ai_edge_litert": {"faces"},
     "librosa": {"lips", "quality"},

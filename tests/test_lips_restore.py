@@ -93,6 +93,21 @@ def test_a_real_network_changes_the_lower_face_and_not_a_pixel_more(checkpoint):
     assert columns[-1] < 200 + 95
 
 
+def test_gfpgan_runs_too(checkpoint):
+    """A narrow one: spandrel loads it at its published size of 349 MB alone."""
+    from spandrel.architectures.GFPGAN import GFPGAN  # noqa: PLC0415
+
+    torch.manual_seed(0)
+    restorer = Restorer(checkpoint, batch=1)
+    restorer._network = GFPGAN(
+        out_size=512, num_style_feat=32, channel_multiplier=1, num_mlp=1, input_is_latent=True,
+        different_w=True, narrow=0.0625, sft_half=True,
+    ).eval()  # fmt: skip
+    (patch,) = restorer.restore(frames(1), face_points(1), np.ones(1, np.float32))
+    assert patch.pixels.std() > 0
+    assert patch.alpha.max() > 0.99
+
+
 def test_a_batch_gives_what_single_faces_give(checkpoint):
     before, points = frames(3), face_points(3)
     shares = np.ones(3, np.float32)

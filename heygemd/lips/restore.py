@@ -93,7 +93,7 @@ class Restorer:
 
     def _run(self, faces: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         """(B, 512, 512, 3) BGR to as many; the networks speak RGB from -1 to 1."""
-        planes = faces[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1.0
+        planes = faces[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32, order="C") / 127.5 - 1.0
         with torch.inference_mode():
             answer = self._network(torch.from_numpy(planes).to(self.device))
             spoken = answer[0] if isinstance(answer, tuple) else answer
