@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,7 +19,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import imageio_ffmpeg
@@ -122,6 +122,14 @@ def make_clip(folder: Path, seconds: float, size: tuple[int, int] = (1280, 720))
     return clip
 
 
+def another(clip: Path, number: int, folder: Path) -> Path:
+    """The same film with other bytes, so that its face track is not known yet."""
+    copy = folder / f"{number:02d}-{clip.name}"
+    free = (8 + number).to_bytes(4) + b"free" + bytes(number)  # a box that mp4 readers skip
+    copy.write_bytes(clip.read_bytes() + free)
+    return copy
+
+
 def make_voice(folder: Path, voice: Path, seconds: float) -> Path:
     """The voice repeated to a length."""
     out = folder / f"{voice.stem}-{seconds:g}.wav"
@@ -132,34 +140,21 @@ def make_voice(folder: Path, voice: Path, seconds: float) -> Path:
     return out
 
 
+def seconds_of(sound: Path) -> float:
+    """How long a sound is, decoded to its end."""
+    raw = subprocess.run(
+        [FFMPEG, "-v", "error", "-i", sound, "-ac", "1", "-ar", "16000", "-f", "s16le", "-"],
+        check=True, capture_output=True,
+    ).stdout  # fmt: skip
+    return len(raw) / 2 / 16_000
+
+
 def transcode(clip: Path, voice: Path, seconds: float, out: Path) -> list[str]:
     """Plain ffmpeg, with our encoder settings: the limit of any pipeline around it."""
     return [FFMPEG, "-v", "error", "-y", "-nostdin", "-stream_loop", "-1", "-i", str(clip),
             "-i", str(voice), "-map", "0:v", "-map", "1:a", "-t", str(seconds), "-c:v", "libx264",
             "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p",
             "-c:a", "aac", str(out)]  # fmt: skip
-
-
-def render(voice: Path, clips: Sequence[Path], out: Path, *more: str) -> list[str]:
-    """One job of ours in a process of its own, on the CPU unless ``more`` says otherwise."""
-    names = [str(path) for path in (voice, *clips)]
-    return [sys.executable, "-m", "heygemd", "render", *names, "--out", str(out),
-            "--device", "cpu", *more]  # fmt: skip
-
-
-def logs(out: Path) -> list[dict[str, Any]]:
-    """What our clips' JSON logs in a folder say."""
-    return [json.loads(path.read_text()) for path in sorted(out.glob("*.json"))]
-
-
-def middle(runs: Sequence[Run]) -> Run:
-    """The median of each figure."""
-    return Run(
-        median(run.wall_s for run in runs),
-        median(run.cpu_s for run in runs),
-        round(median(run.peak_bytes for run in runs)),
-        round(median(run.root_peak_bytes for run in runs)),
-    )
 
 
 def machine() -> dict[str, Any]:
@@ -207,11 +202,11 @@ class Spool:
         self._sets = [word for setting in wanted for word in ("--set", setting)]
 
     def drop(self, job: str, voice: Path, clips: Sequence[Path]) -> None:
-        """A job folder; the files are linked, not copied."""
+        """A job folder with copies of the files."""
         part = self.folder / job
         part.mkdir()
         for path in (voice, *clips):
-            (part / path.name).hardlink_to(path)
+            shutil.copyfile(path, part / path.name)
         part.rename(self.folder / "inbox" / job)
 
     def run(self) -> Run:
@@ -221,4 +216,5 @@ class Spool:
     def logs(self, job: str) -> list[dict[str, Any]]:
         """What the logs of a finished job's clips say."""
         found = (self.folder / "outbox" / job).glob("*.json")
-        return [json.loads(path.read_text()) for path in sorted(found) if path.stem != "job"]
+        read = [json.loads(path.read_text()) for path in sorted(found)]
+        return [log for log in read if "clip" in log]  # not of the job, nor its progress

@@ -23,6 +23,7 @@ from heygemd.lips.warp.landmarks import (
 )
 from heygemd.lips.warp.mesh import N_FACE, Mesh
 from heygemd.packed import PackedPoints
+from heygemd.planes import cut_around
 
 Pixels = NDArray[np.uint8]
 """(h, w, 3) BGR, 0..255."""
@@ -190,7 +191,12 @@ def flesh(pixels: Pixels, points: Floats) -> float:
         pixels: (h, w, 3) BGR.
         points: (468, 2) px in pixels.
     """
-    lab = cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB).astype(np.float32)
+    # Lab of the lips alone: of all that was cut out it took a quarter of a key.
+    near, corner = cut_around(
+        pixels, points[[*UPPER_SECOND, *LOWER_SECOND, *UPPER_INNER, *LOWER_INNER]], 2
+    )
+    lab = cv2.cvtColor(near, cv2.COLOR_BGR2LAB).astype(np.float32)
+    points = points - corner.astype(np.float32)
     up, low = points[list(UPPER_INNER[2:-2])], points[list(LOWER_INNER[2:-2])]
     way = np.linspace(0.15, 0.85, 6, dtype=np.float32)[:, None, None]
     gap = _seen(lab, up * (1.0 - way) + low * way)
