@@ -163,7 +163,7 @@ def _free_bytes(settings: Settings) -> dict[str, int]:
 def _load_models(settings: Settings, pulse: Pulse) -> models.Models:
     pulse.notifier.extend(_LOADING_S)
     started_s = time.monotonic()
-    loaded = models.load(settings.model, settings.faces, settings.restore)
+    loaded = models.load(settings.model, settings.faces, settings.restore, settings.quality)
     took_s = time.monotonic() - started_s
     facts = loaded.facts
     pulse.metrics.model_loaded(facts, took_s)

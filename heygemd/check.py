@@ -69,7 +69,9 @@ def _ffmpeg(settings: Settings) -> Iterator[Finding]:
 
 
 def _model(settings: Settings) -> Iterator[Finding]:
-    with closing(models.load(settings.model, settings.faces, settings.restore)) as loaded:
+    with closing(
+        models.load(settings.model, settings.faces, settings.restore, settings.quality)
+    ) as loaded:
         facts = loaded.facts
     yield Finding("faces", "ok", facts.detector)
     digest = f", sha256 {facts.sha256[:12]}" if facts.sha256 else ""

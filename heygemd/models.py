@@ -14,7 +14,8 @@ from heygemd.lips.base import LipModel
 from heygemd.lips.device import choose_device
 from heygemd.quality import SyncScorer
 from heygemd.records import ModelFacts, Waveform
-from heygemd.settings import Faces, Model, Restore
+from heygemd.settings import Faces, Model, Quality, Restore
+from heygemd.syncnet import SyncNetScorer
 
 if TYPE_CHECKING:
     from heygemd.lips.restore import Restorer
@@ -35,6 +36,7 @@ class Models:
     n_workers: int = 1
     restorer: Restorer | None = None
     scorer: SyncScorer | None = None
+    syncnet: SyncNetScorer | None = None
 
     def close(self) -> None:
         """Give back what the detector holds; the lip model goes with the process."""
@@ -60,7 +62,7 @@ class Models:
         )
 
 
-def load(model: Model, faces: Faces, restore: Restore) -> Models:
+def load(model: Model, faces: Faces, restore: Restore, quality: Quality | None = None) -> Models:
     """Load and warm up.
 
     Raises:
@@ -87,7 +89,14 @@ def load(model: Model, faces: Faces, restore: Restore) -> Models:
 
         restorer = Restorer(restore.path, str(choose_device(model.device)), restore.batch)
     lips.hear(Waveform(np.zeros(_HEARING_HZ, np.float32), _HEARING_HZ))
-    return Models(detector, lips, thread_count(faces.workers), restorer, SyncScorer())
+    return Models(
+        detector, lips, thread_count(faces.workers), restorer, SyncScorer(), _syncnet(quality)
+    )
+
+
+def _syncnet(quality: Quality | None) -> SyncNetScorer | None:
+    path = None if quality is None else quality.syncnet_path
+    return None if path is None else SyncNetScorer(path)
 
 
 def _lip_model(model: Model) -> LipModel:

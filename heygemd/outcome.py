@@ -82,7 +82,12 @@ def result_of(done: Done) -> ClipResult:
         runs=runs_of(timeline),
         timings_s=done.timings_s,
         warnings=tuple(_warnings(done, without_face)),
-        notes={"n_source_frames": len(faces.detected), "cuts": len(faces.cuts), **done.notes},
+        notes={
+            "n_source_frames": len(faces.detected),
+            "cuts": len(faces.cuts),
+            **done.notes,
+            **(done.score.notes if done.score is not None else {}),
+        },
         pictures=_pictures(done, gaps),
         sync=None if done.score is None else _sync(done.score),
     )

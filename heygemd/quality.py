@@ -6,7 +6,7 @@ they agree best is the offset. It was trained on recorded talkers alone, apart f
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +48,7 @@ class SyncScore:
         curve: (len(LAGS_MS),) mean agreement at every lag, -1..1.
         n_frames: how many 25 fps moments were judged.
         agreement: (T,) at 25 a second, -1..1 at the best lag; NaN where it was not judged.
+        notes: what else a scorer says, by name.
     """
 
     offset_ms: float
@@ -55,6 +56,7 @@ class SyncScore:
     curve: NDArray[np.float32]
     n_frames: int
     agreement: NDArray[np.float32]
+    notes: dict[str, float] = field(default_factory=dict)
 
 
 class SyncScorer:

@@ -42,7 +42,7 @@ from heygemd.records import (
 )
 from heygemd.report.pictures import Sampler
 from heygemd.speaker import Speaker
-from heygemd.witness import Witness, voice_to_judge
+from heygemd.witness import JudgedVoice, Witness, voice_to_judge
 
 Progress = Callable[[str, int, int], None]
 """Told ``(stage, frames done, frames in all)``; all is 0 while nobody knows."""
@@ -84,7 +84,7 @@ class Heard:
         quiet: no sample is louder than a whisper of noise.
         silences: where the lips have nothing to say, in seconds; empty where the model decides.
         person: what the person to follow looks like; None without a reference picture.
-        judged: what the sync scorer wants of it; None where nobody shall judge.
+        judged: what sync scorers want of it; None where nobody shall judge.
     """
 
     path: Path
@@ -94,7 +94,7 @@ class Heard:
     quiet: bool
     silences: tuple[silence.Stretch, ...] = ()
     person: Look | None = None
-    judged: NDArray[np.float32] | None = None
+    judged: JudgedVoice | None = None
 
     @property
     def duration_s(self) -> Fraction:
@@ -147,7 +147,8 @@ def hear_job(job: Job, models: Models, studio: Studio) -> Heard:
     heard = hear(job.audio, job.options, models.lips, studio)
     person = None if job.reference is None else meet(job.reference, models, studio)
     can_judge = models.scorer is not None and not heard.quiet
-    judged = voice_to_judge(heard.sound) if can_judge else None
+    by_syncnet = models.syncnet is not None
+    judged = voice_to_judge(heard.sound, by_syncnet=by_syncnet) if can_judge else None
     return replace(heard, person=person, judged=judged)
 
 
@@ -219,7 +220,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         np.ones(timeline.n_frames, np.float32),
     )
     sampler = Sampler(timeline.n_frames, faces.boxes[timeline.source])
-    witness = Witness(faces, timeline)
+    witness = Witness(faces, timeline, by_syncnet=models.syncnet is not None)
     expected = lifeless.Expected(
         faces.boxes[timeline.source], (info.height_px, info.width_px), timeline.fps
     )
@@ -313,7 +314,7 @@ def _judge(task: ClipTask, witness: Witness, models: Models) -> SyncScore | None
     heard, options = task.heard, task.options
     if models.scorer is None or heard.judged is None:
         return None
-    score = witness.judge(models.scorer, heard.judged)
+    score = witness.judge(models.scorer, heard.judged, models.syncnet)
     is_low = score is not None and score.confidence < options.min_sync
     if score is not None and is_low and options.below_min_sync == "hold":
         raise QualityError(

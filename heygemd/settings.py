@@ -198,6 +198,9 @@ class Quality(Section):
     min_sync: float = Field(
         0.0, ge=0.0, le=1.0, description="least confidence of the sync scorer; 0 asks for nothing"
     )
+    syncnet_path: Path | None = Field(
+        None, description="SyncNet's weights (syncnet_v2.model), which then judge: LSE-C / 10"
+    )
     below: Literal["warn", "hold"] = Field(
         "warn", description="hold fails a clip that scores less; warn publishes it with a warning"
     )
@@ -263,6 +266,7 @@ NEED_RESTART = (
     "intake.spare_mb",
     "intake.lease_s",
     "model.",
+    "quality.syncnet_path",
     "faces.detector",
     "faces.model_path",
     "faces.workers",

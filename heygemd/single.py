@@ -51,7 +51,9 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
     studio = make_studio(settings)
     n_failed = 0
     with (
-        closing(models.load(settings.model, settings.faces, settings.restore)) as loaded,
+        closing(
+            models.load(settings.model, settings.faces, settings.restore, settings.quality)
+        ) as loaded,
         tempfile.TemporaryDirectory(prefix=".heygemd-", dir=out) as scratch,
         _bars() as bars,
     ):

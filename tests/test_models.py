@@ -4,12 +4,14 @@ import json
 from dataclasses import asdict, replace
 
 import pytest
+import torch
 from pydantic import ValidationError
 
 from heygemd import models
 from heygemd.errors import ConfigError, GpuLostError, ModelError
 from heygemd.lips.modelstore import StoredModel
-from heygemd.settings import Faces, Model, Restore
+from heygemd.nets.syncnet import PublishedSyncNet
+from heygemd.settings import Faces, Model, Quality, Restore
 
 
 def load(faces=None, restore=None, **model):
@@ -91,6 +93,17 @@ def test_a_gpu_that_was_asked_for_and_is_not_there_is_no_reason_to_take_the_cpu(
 def test_a_model_that_does_not_exist_is_refused_by_the_settings():
     with pytest.raises(ValidationError):
         Model(name="wav2lips")
+
+
+def test_syncnet_judges_where_its_weights_are_named(tmp_path):
+    path = tmp_path / "syncnet_v2.model"
+    torch.save(PublishedSyncNet().state_dict(), path)
+    loaded = models.load(
+        Model(name="passthrough"), Faces(workers=1), Restore(), Quality(syncnet_path=path)
+    )
+    loaded.close()
+    assert loaded.syncnet is not None
+    assert load(name="passthrough").syncnet is None
 
 
 def test_a_restorer_wants_meshes(tmp_path):

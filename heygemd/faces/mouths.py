@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.opencv import cv2
-from heygemd.planes import Film, Picture, cut_around
+from heygemd.faces.crops import cut
+from heygemd.planes import Film
 from heygemd.records import Points
 
 HEIGHT_PX, WIDTH_PX = 64, 96
@@ -67,34 +67,8 @@ def cut_mouths(frames: Film, views: NDArray[np.float32]) -> NDArray[np.uint8]:
     crops = np.zeros((len(frames), HEIGHT_PX, WIDTH_PX), np.uint8)
     for crop, frame, view in zip(crops, frames, views, strict=True):
         if np.isfinite(view).all():
-            crop[:] = _cut(frame, view)
+            crop[:] = cut(frame, view, (WIDTH_PX, HEIGHT_PX), grey=True)
     return crops
-
-
-def _cut(frame: Picture, view: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """One crop; what lies around it is first averaged down to about its resolution."""
-    edges = view @ np.array(
-        [[0, WIDTH_PX, 0, WIDTH_PX], [0, 0, HEIGHT_PX, HEIGHT_PX], [1, 1, 1, 1]], np.float32
-    )
-    part, first = cut_around(frame, edges.T, 4)
-    near = np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.uint8)
-    shrink = max(1, int(np.hypot(*view[:, 0])))
-    if shrink > 1:
-        width_px, height_px = (max(1, round(edge / shrink)) for edge in near.shape[1::-1])
-        smaller = cv2.resize(near, (width_px, height_px), interpolation=cv2.INTER_AREA)
-        near = np.asarray(smaller, np.uint8)
-    scale = np.array(near.shape[1::-1]) / part.shape[1::-1]
-    local = view.copy()
-    local[:, 2] = (local[:, 2] - first + 0.5) * scale - 0.5
-    local[:, :2] *= scale[:, None]
-    crop = cv2.warpAffine(
-        near,
-        local,
-        (WIDTH_PX, HEIGHT_PX),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(crop, np.uint8)
 
 
 def _mean_around(values: NDArray[np.float64]) -> NDArray[np.float64]:
