@@ -46,13 +46,18 @@ def main() -> None:
     parser.add_argument("--results", type=Path, default=ROOT / "benchmarks/results")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/performance.md")
     arguments = parser.parse_args()
+    arguments.out.write_text(text(arguments.results))
+
+
+def text(results: Path) -> str:
+    """The whole page, a section for each file of figures that is there."""
     parts = [INTRO]
     for name, section in SECTIONS.items():
-        path = arguments.results / f"{name}.json"
+        path = results / f"{name}.json"
         if path.exists():
             figures = json.loads(path.read_text())
             parts += ["\n", *section(figures["rows"]), f"\n{where(figures['machine'])}\n"]
-    arguments.out.write_text("".join([*parts, HOW]))
+    return "".join([*parts, HOW])
 
 
 def where(machine: Figures) -> str:
