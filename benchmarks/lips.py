@@ -43,8 +43,9 @@ from heygemd.lips.warp.voice import coefs_at, hear, level, load_net
 from heygemd.log import configure
 from heygemd.media import probe
 from heygemd.media.decode import VideoReader
+from heygemd.planes import Planes
 from heygemd.quality import SyncScorer
-from heygemd.records import Clip, FaceTrack, Frames, Points, RenderOptions, Timeline, Waveform
+from heygemd.records import Clip, FaceTrack, Points, RenderOptions, Timeline, Waveform
 from heygemd.render import ClipTask, Studio, render_clip
 from heygemd.render import hear as hear_file
 from heygemd.settings import Model, Settings
@@ -238,11 +239,11 @@ class Bench:
 
 
 def _pairs(
-    one: Iterator[Frames], other: Iterator[Frames]
+    one: Iterator[Planes], other: Iterator[Planes]
 ) -> Iterator[tuple[mouths.Picture, mouths.Picture]]:
     """Frame by frame, as long as both last."""
     for before, after in zip(one, other, strict=False):
-        yield from zip(before, after, strict=False)
+        yield from zip(before.bgr(), after.bgr(), strict=False)
 
 
 def _ratio(pairs: Sequence[tuple[float, float]], quantile: float) -> float:

@@ -9,19 +9,20 @@ row is ffmpeg's bare transcode of the same clip with the same encoder settings.
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
 import resource
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
-import imageio_ffmpeg
 import numpy as np
+from measuring import measure as run
+from measuring import transcode
+from measuring import write as write_figures
 
 from heygemd import models, settings
 from heygemd.assembly import make_studio
@@ -29,7 +30,8 @@ from heygemd.faces import paste, track, watch
 from heygemd.media import encode, probe
 from heygemd.media.decode import VideoReader
 from heygemd.media.timeline import lay_timeline
-from heygemd.records import Frames, RenderOptions
+from heygemd.planes import Planes, joined
+from heygemd.records import RenderOptions
 from heygemd.render import Heard, Studio, hear
 
 
@@ -53,8 +55,10 @@ def cpu_s() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in both)
 
 
-def measure(clip: Path, voice: Path, chosen: settings.Settings) -> tuple[dict[str, float], int]:
-    """Processor seconds by stage, and frames that came out."""
+def measure(
+    clip: Path, voice: Path, chosen: settings.Settings
+) -> tuple[dict[str, float], int, Fraction]:
+    """Processor seconds by stage, frames that came out, and their rate."""
     meter = Meter()
     with meter.stage("start"):
         studio = make_studio(chosen)
@@ -78,7 +82,7 @@ def measure(clip: Path, voice: Path, chosen: settings.Settings) -> tuple[dict[st
         with meter.stage("study"):
             plan = loaded.lips.study(reader, faces, heard.voice)
         start = 0
-        laid: list[Frames] = []
+        laid: list[Planes] = []
         with meter.stage("decode, second pass"):
             for _ in reader.read_timeline(timeline, studio.batch):
                 pass
@@ -86,25 +90,25 @@ def measure(clip: Path, voice: Path, chosen: settings.Settings) -> tuple[dict[st
             with meter.stage("lips"):
                 patches = loaded.lips.speak(frames, plan, range(start, start + len(frames)))
             with meter.stage("paste"):
-                out = paste.lay(frames, patches)
+                paste.lay(frames, patches)
             start += len(frames)
-            laid = [*laid[-3:], np.array(out)]  # some frames with moved lips, to be encoded
+            laid = [*laid[-3:], frames]  # some frames with moved lips, to be encoded
         with meter.stage("encode"):
             write(studio, looped(laid, timeline.n_frames), reader, heard, Path(scratch, "out.mp4"))
-    return meter.cpu_s, timeline.n_frames
+    return meter.cpu_s, timeline.n_frames, timeline.fps
 
 
-def looped(batches: list[Frames], n_frames: int) -> Iterator[Frames]:
+def looped(batches: list[Planes], n_frames: int) -> Iterator[Planes]:
     """Frames forth and back until there are enough."""
-    frames = np.concatenate(batches)
+    frames = cast("Planes", joined(batches))
     order = np.concatenate([np.arange(len(frames)), np.arange(len(frames) - 2, 0, -1)])
     for start in range(0, n_frames, 16):
         rows = order[np.arange(start, min(start + 16, n_frames)) % len(order)]
-        yield frames[rows]
+        yield replace(frames, packed=frames.packed[rows])
 
 
 def write(
-    studio: Studio, frames: Iterable[Frames], reader: VideoReader, heard: Heard, out: Path
+    studio: Studio, frames: Iterable[Planes], reader: VideoReader, heard: Heard, out: Path
 ) -> None:
     """Encode as a job does."""
     timeline = reader.timeline
@@ -121,19 +125,10 @@ def write(
     )
 
 
-def bare(clip: Path, voice: Path, seconds: float, chosen: settings.Settings) -> float:
-    """Processor seconds of a plain transcode with the same encoder settings."""
-    preset = chosen.encode.preset or "veryfast"
-    before_s = cpu_s()
+def bare(clip: Path, voice: Path, seconds: float) -> float:
+    """Processor seconds of a plain transcode with the encoder settings that are the default."""
     with tempfile.TemporaryDirectory() as scratch:
-        subprocess.run(
-            [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", "-nostdin", "-stream_loop", "-1",
-             "-i", clip, "-i", voice, "-map", "0:v", "-map", "1:a", "-t", str(seconds),
-             "-c:v", "libx264", "-preset", preset, "-crf", str(chosen.encode.quality),
-             "-pix_fmt", "yuv420p", "-c:a", "aac", Path(scratch, "bare.mp4")],
-            check=True,
-        )  # fmt: skip
-    return cpu_s() - before_s
+        return run(transcode(clip, voice, seconds, Path(scratch, "bare.mp4"))).cpu_s
 
 
 def main() -> None:
@@ -146,19 +141,15 @@ def main() -> None:
     arguments = parser.parse_args()
     chosen = settings.load(None, overrides=arguments.set)
     started_s = time.monotonic()
-    spent_s, n_frames = measure(arguments.clip, arguments.voice, chosen)
+    spent_s, n_frames, fps = measure(arguments.clip, arguments.voice, chosen)
     wall_s = time.monotonic() - started_s
     detect_s = spent_s.pop("decode, first pass, and detect") - spent_s["decode, first pass"]
     spent_s["detect"] = detect_s
-    spent_s["bare transcode"] = bare(arguments.clip, arguments.voice, n_frames / 25, chosen)
+    spent_s["bare transcode"] = bare(arguments.clip, arguments.voice, n_frames / float(fps))
     for name, stage_s in spent_s.items():
         print(f"{name:22s} {stage_s:7.2f} s  {1000 * stage_s / n_frames:7.2f} ms a frame")
-    figures = {
-        "machine": platform.machine(), "cores": os.cpu_count(), "load": os.getloadavg(),
-        "wall_s": wall_s, "n_frames": n_frames, "cpu_s": spent_s,
-    }  # fmt: skip
-    if arguments.json:
-        arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
+    rows = [{"wall_s": wall_s, "n_frames": n_frames, "cpu_s": spent_s}]
+    write_figures(arguments.json, "stages", rows)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from heygemd.faces.detect import FaceDetector, Sighting
 from heygemd.lips.base import ClipReader, LipModel, Plan, Voice
-from heygemd.records import FaceTrack, Frames, Patch, Timeline, Waveform
+from heygemd.planes import Film, Picture, Planes
+from heygemd.records import FaceTrack, Patch, Timeline, Waveform
 
 BLOCK_S = 1.2  # own voice: every other so long lends no mouths and is judged
 MARGIN_S = 0.24  # of a block's ends that is not judged: the next mouth lent is as far at least
@@ -49,7 +50,7 @@ class Watched:
         self.track, self.timeline, self.speak_s = track, clip.timeline, 0.0
         return self._lips.study(_Blindfolded(clip) if self._blindfold else clip, track, voice)
 
-    def speak(self, frames: Frames, plan: Plan, span: range) -> list[Patch | None]:
+    def speak(self, frames: Film, plan: Plan, span: range) -> list[Patch | None]:
         """See ``LipModel.speak``."""
         started_s = time.thread_time()
         patches = self._lips.speak(frames, plan, span)
@@ -64,7 +65,7 @@ class _Blindfolded:
         self.info, self.timeline = clip.info, clip.timeline
         self._clip = clip
 
-    def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Frames]]:
+    def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Picture]]:
         """Those of the frames asked for that may be seen."""
         asked = np.array(list(indices), np.int64)
         free = asked[blocks(asked, self.info.fps) % 2 == 0]
@@ -85,9 +86,10 @@ class Remembering:
         self._detector, self._folder = detector, folder
         self._seen: dict[str, list[Sighting]] = {}
 
-    def detect(self, frames: Frames) -> list[Sighting]:
+    def detect(self, frames: Film) -> list[Sighting]:
         """See ``FaceDetector.detect``."""
-        digest = hashlib.sha1(np.ascontiguousarray(frames).data, usedforsecurity=False)
+        seen = frames.packed if isinstance(frames, Planes) else frames
+        digest = hashlib.sha1(np.ascontiguousarray(seen).data, usedforsecurity=False)
         digest.update(f"{self.name} {self.version}".encode())
         name = digest.hexdigest()
         if name not in self._seen:
@@ -111,7 +113,7 @@ class Remembering:
             split = [np.split(kept[key], ends) for key in ("boxes", "scores", "points")]
         return [Sighting(*face) for face in zip(*split, strict=True)]
 
-    def _look(self, name: str, frames: Frames) -> list[Sighting]:
+    def _look(self, name: str, frames: Film) -> list[Sighting]:
         seen = self._detector.detect(frames)
         if self._folder is not None and all(face.points is not None for face in seen):
             np.savez(

@@ -18,7 +18,9 @@ from numpy.typing import NDArray
 from heygemd import assembly
 from heygemd.errors import ConfigError, DependencyError
 from heygemd.media import encode, probe
-from heygemd.records import Frames, VideoInfo
+from heygemd.media.colour import output_colour
+from heygemd.planes import Planes, of_bgr
+from heygemd.records import VideoInfo
 from heygemd.render import Studio
 from heygemd.settings import Settings, load
 
@@ -98,7 +100,7 @@ def film(camera: Camera, path: Path, studio: Studio) -> None:
     length_s = n_frames / camera.fps
     encode.write_video(
         studio.tool,
-        _shots(camera, n_frames),
+        _shots(camera, n_frames, output_colour(info).matrix),
         path,
         info=info,
         fps=camera.fps,
@@ -109,11 +111,11 @@ def film(camera: Camera, path: Path, studio: Studio) -> None:
     )
 
 
-def _shots(camera: Camera, n_frames: int) -> Iterator[Frames]:
+def _shots(camera: Camera, n_frames: int, matrix: str) -> Iterator[Planes]:
     portrait = _portrait()
     for start in range(0, n_frames, _BATCH):
         span = range(start, min(start + _BATCH, n_frames))
-        yield np.stack([_shot(portrait, camera, n / n_frames) for n in span])
+        yield of_bgr(np.stack([_shot(portrait, camera, n / n_frames) for n in span]), matrix)
 
 
 def _shot(portrait: NDArray[np.uint8], camera: Camera, at: float) -> NDArray[np.uint8]:

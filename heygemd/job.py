@@ -98,8 +98,8 @@ def run_job(job: Job, shop: Workshop) -> Generator[ClipResult, None, str]:
         TransientError: worth a retry later; what was begun does not count against its clip.
     """
     with bound_contextvars(job=job.name), shop.pulse.patient():
-        job = shop.queue.stage_sound(job)
         try:
+            job = shop.queue.stage_sound(job)
             heard = shop.hear(job)
         except (AudioError, PortraitError) as error:
             return _close_at_once(job, shop, error)
@@ -197,6 +197,8 @@ def _show(job: Job, result: ClipResult, document: Mapping[str, Any], shop: Works
 
 def _close_at_once(job: Job, shop: Workshop, error: AudioError | PortraitError) -> str:
     """What every clip needs cannot be used: every clip says so, and so does the job."""
+    name = job.audio_name if isinstance(error, AudioError) else job.reference_name
+    error = type(error)(f"{name}: {error}", code=error.reason)
     for clip in shop.queue.pending(job):
         _record(job, ClipResult(clip, "failed", error.reason, str(error)), None, shop)
     document = job_log(job, None, shop.facts, shop.queue.results(job), error)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from heygemd.media.limits import Limits
 from heygemd.media.timeline import lay_timeline
 from heygemd.media.tool import Ffmpeg
 from heygemd.models import Models
+from heygemd.planes import Planes, Still
 from heygemd.prefetch import prefetch
 from heygemd.quality import SyncScore
 from heygemd.records import (
@@ -33,7 +35,6 @@ from heygemd.records import (
     ClipResult,
     EncodeOptions,
     FaceTrack,
-    Frames,
     Job,
     RenderOptions,
     Timeline,
@@ -46,7 +47,9 @@ from heygemd.witness import Witness, voice_to_judge
 Progress = Callable[[str, int, int], None]
 """Told ``(stage, frames done, frames in all)``; all is 0 while nobody knows."""
 
-_BATCH_BYTES = 48 << 20  # frames in one batch: 17 of 720p, 7 of 1080p, 1 of 4K
+_Batch = TypeVar("_Batch", Planes, lifeless.Cells)
+
+_BATCH_BYTES = 24 << 20  # frames in one batch: 18 of 720p, 8 of 1080p, 2 of 4K
 
 
 def no_progress(stage: str, n_done: int, n_frames: int) -> None:
@@ -156,10 +159,10 @@ def meet(path: Path, models: Models, studio: Studio) -> Look:
     """
     try:
         info = probe.probe(path, studio.limits)
-        (picture,) = next(VideoReader(studio.tool, path, info, studio.limits).read_all(1))
+        pictures = next(VideoReader(studio.tool, path, info, studio.limits).read_all(1))
     except (MediaError, LimitError) as error:
         raise PortraitError(f"the reference picture cannot be read: {error}") from error
-    (seen,) = models.detector.detect(picture[None])
+    (seen,) = models.detector.detect(pictures)
     if seen.points is None:
         raise PortraitError(
             'face = "reference" wants face meshes; set faces.detector = "mediapipe"'
@@ -167,7 +170,7 @@ def meet(path: Path, models: Models, studio: Studio) -> Look:
     if not len(seen.boxes):
         raise PortraitError("the reference picture shows no face, want one that looks ahead")
     largest = int(areas(seen.boxes).argmax())
-    return look_at(picture, seen.points[largest])
+    return look_at(pictures[0], seen.points[largest])
 
 
 def _delayed(sound: Waveform, offset_ms: float) -> Waveform:
@@ -190,7 +193,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     clock = StageClock()
     with clock.stage("probe"):
         info = probe.probe(task.clip.path, studio.limits)
-    batch = max(1, min(studio.batch, _BATCH_BYTES // (info.width_px * info.height_px * 3)))
+    batch = max(1, min(studio.batch, _BATCH_BYTES // (info.width_px * info.height_px * 3 // 2)))
     reader = VideoReader(studio.tool, task.clip.path, info, studio.limits)
     with clock.stage("faces"):
         faces = _faces_of(task, reader, models, studio, batch)
@@ -344,26 +347,28 @@ def _voice_shares(task: ClipTask, timeline: Timeline) -> NDArray[np.float32]:
 
 
 def _spoken(
-    batches: Iterable[Frames],
+    batches: Iterable[Planes],
     speaker: Speaker,
     sampler: Sampler,
     witness: Witness,
     expected: lifeless.Expected,
-) -> Iterator[Frames]:
+) -> Iterator[Planes]:
     start = 0
     for frames in batches:
         span = range(start, start + len(frames))
-        laid = speaker.speak(frames, span)
-        sampler.see(start, frames, laid)
-        witness.see(start, laid)
-        expected.see(start, frames, laid)
-        yield laid
+        sampler.see_before(start, frames)
+        expected.see_before(start, frames)
+        speaker.speak(frames, span)
+        sampler.see_after(start, frames)
+        expected.see_after(start, frames)
+        witness.see(start, frames)
+        yield frames
         start = span.stop
 
 
 def _counted(
-    batches: Iterable[Frames], stage: str, n_frames: int, task: ClipTask, *, each: int = 1
-) -> Iterator[Frames]:
+    batches: Iterable[_Batch], stage: str, n_frames: int, task: ClipTask, *, each: int = 1
+) -> Iterator[_Batch]:
     """The same batches, a row per ``each`` frames; tells progress, heeds a stop between them."""
     n_done = 0
     for frames in batches:
@@ -382,7 +387,7 @@ class _Followed:
         self._reader, self._task = reader, task
         self._n_read = 0
 
-    def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Frames]]:
+    def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Still]]:
         """See ``ClipReader.frames_at``."""
         for index, frame in self._reader.frames_at(indices):
             if self._task.stopped():

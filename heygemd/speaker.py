@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from heygemd.faces import paste
 from heygemd.lips.base import Plan
 from heygemd.models import Models
-from heygemd.records import FaceTrack, Frames, Timeline
+from heygemd.planes import Planes
+from heygemd.records import FaceTrack, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +32,16 @@ class Speaker:
     blend: float
     done: NDArray[np.float32]
 
-    def speak(self, frames: Frames, span: range) -> Frames:
-        """The same frames with their lips moved, and faces restored where that is asked for."""
+    def speak(self, frames: Planes, span: range) -> None:
+        """Move the lips in the frames themselves, and restore faces where that is asked for."""
         shares = self.shares[span.start : span.stop]
         patches = self.models.lips.speak(frames, self.plan, span)
         self.done[span.start : span.stop] = [
             0.0 if patch is None else patch.share for patch in patches
         ]
-        laid = paste.lay(frames, paste.fade(patches, shares))
+        paste.lay(frames, paste.fade(patches, shares))
         restorer, points = self.models.restorer, self.faces.points
         if restorer is None or points is None or self.blend == 0.0:
-            return laid
+            return
         source = self.timeline.source[span.start : span.stop]
-        return paste.lay(laid, restorer.restore(laid, points[source], shares * self.blend))
+        paste.lay(frames, restorer.restore(frames, points[source], shares * self.blend))

@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from heygemd.faces.mouths import HEIGHT_PX, WIDTH_PX, cut_mouths, mouth_views
 from heygemd.lips.mel import log_mel
 from heygemd.lips.warp.voice import level
+from heygemd.planes import Film
 from heygemd.quality import SyncScore, SyncScorer
-from heygemd.records import FaceTrack, Frames, Timeline, Waveform
+from heygemd.records import FaceTrack, Timeline, Waveform
 
 JUDGED_FRAMES = 1500  # a minute at 25 fps; their mouths take 9 MB, and more tells no more
 _JUDGED_S = 62.0
@@ -42,7 +43,7 @@ class Witness:
         self._mouths = np.zeros((n_views, HEIGHT_PX, WIDTH_PX), np.uint8)
         self._n_seen = 0
 
-    def see(self, start: int, frames: Frames) -> None:
+    def see(self, start: int, frames: Film) -> None:
         """Look at finished frames, the first of them output frame ``start``; in order."""
         if self._views is not None and start < len(self._views):
             views = self._views[start : start + len(frames)]

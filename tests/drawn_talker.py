@@ -74,7 +74,7 @@ class DrawnClip:
     def frames_at(self, indices):
         for index in indices:
             self.asked.append(index)
-            yield index, self.frames[index][None]
+            yield index, self.frames[index]
 
 
 def track_of(points):

@@ -134,7 +134,8 @@ def pictures(gaps=()):
     sampler = Sampler(N_FRAMES, boxes)
     for index in sampler.chosen:
         before, after = drawn_face(2), drawn_face(round(14 * opening[index]))
-        sampler.see(index, before[None], after[None])
+        sampler.see_before(index, before[None])
+        sampler.see_after(index, after[None])
     wave = waveform(sound, n_frames=N_FRAMES, gaps=gaps, chosen=sampler.chosen, curve=opening)
     return ClipPictures(sampler.sheet(), sampler.poster(), wave)
 

@@ -14,10 +14,13 @@ TRAINING = Path(__file__).parents[1] / "training"
 LAYERS = [
     ["packed"],
     ["errors", "records", "nets", "journal"],
+    ["opencv"],
+    ["planes"],
     ["aside", "heap", "prefetch", "clock", "settings", "log", "service", "tables"],
     ["metrics", "jobfile"],
     ["pulse"],
     ["spool", "media", "faces", "lips", "quality", "bell", "report"],
+    ["syncnet"],
     ["models", "opening"],
     ["witness", "speaker"],
     ["outcome"],
@@ -35,8 +38,8 @@ LEVEL = {world: level for level, worlds in enumerate(LAYERS) for world in worlds
 
 # Third-party packages that only these worlds and modules may import.
 HOMES = {
-    "torch": {"nets", "lips", "faces", "quality", "models", "executor", "trials"},
-    "cv2": {"faces", "lips", "report", "demo"},
+    "torch": {"nets", "lips", "faces", "quality", "syncnet", "models", "executor", "trials"},
+    "cv2": {"opencv", "planes", "faces", "lips", "report", "demo"},
     "ai_edge_litert": {"faces"},
     "librosa": {"lips", "quality"},
     "ffmpeg": {"media"},

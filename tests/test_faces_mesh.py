@@ -8,6 +8,7 @@ from heygemd.faces.detect import overlaps
 from heygemd.faces.mesh import FaceMesh, tiles
 from heygemd.faces.track import track_face
 from heygemd.faces.watch import watch
+from heygemd.planes import of_bgr
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +22,12 @@ def by_eye(centre, face_px):
     x, y = centre
     half = np.array([face_px, face_px * 140 / 110]) / 2
     return np.array([[x - half[0], y - half[1], x + half[0], y + half[1]]], dtype=np.float32)
+
+
+def test_a_face_stands_in_planes_where_it_stands_in_bgr(mesh):
+    film = of_bgr(clip(9), "bt709")
+    for one, other in zip(mesh.detect(film), mesh.detect(film.bgr()), strict=True):
+        assert np.abs(one.points - other.points)[..., :2].max() < 0.25  # what BlazeFace saw differs
 
 
 @pytest.mark.parametrize(

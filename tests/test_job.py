@@ -103,6 +103,23 @@ def test_a_sound_that_cannot_be_used_fails_every_clip_and_the_job_with_its_reaso
     assert {row["code"] for row in document["clips"]} == {"no_sound"}
 
 
+class Linked(FakeQueue):
+    """A queue whose sound is a second name of somebody else's file."""
+
+    def stage_sound(self, job):
+        raise AudioError("the file has 2 names (hard links), want one", code="unsafe_input")
+
+
+def test_a_sound_that_cannot_be_taken_over_fails_the_job_once_and_is_not_tried_for_ever():
+    job = make_job(n_clips=2)
+    queue = Linked(job)
+    queue.claim(job.name)
+    assert list(run_job(job, shop(queue))) == []
+    assert queue.closed[job.id]["code"] == "unsafe_input"
+    assert {log["code"] for log in queue.logs[job.id].values()} == {"unsafe_input"}
+    assert queue.closed[job.id]["message"].startswith("voice.wav: the file has 2 names")
+
+
 def test_a_transient_error_does_not_count_against_its_clip():
     job = make_job(n_clips=2)
     queue = claimed(job)

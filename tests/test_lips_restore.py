@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from heygemd.errors import ModelError
-from heygemd.faces.paste import lay
+from heygemd.faces import paste
 from heygemd.lips import restore
 from heygemd.lips.restore import Restorer
+from heygemd.planes import of_bgr
 
 pytestmark = pytest.mark.timeout(120)  # the first import of spandrel reads a hundred networks
 
@@ -28,6 +29,13 @@ def frames(n=3, value=None):
     if value is not None:
         return np.full((n, 360, 480, 3), value, np.uint8)
     return np.random.default_rng(0).integers(0, 256, (n, 360, 480, 3), dtype=np.uint8)
+
+
+def lay(before, patches):
+    """Planes of the frames with their patches."""
+    after = of_bgr(before, "bt709")
+    paste.lay(after, patches)
+    return after
 
 
 @pytest.fixture(scope="module")
@@ -76,13 +84,28 @@ def test_a_checkpoint_is_known_by_its_weights_and_wrappers_are_taken_off(checkpo
 def test_a_real_network_changes_the_lower_face_and_not_a_pixel_more(checkpoint):
     before, points = frames(2), face_points(2)
     patches = Restorer(checkpoint, batch=2).restore(before, points, np.ones(2, np.float32))
-    changed = (lay(before, patches) != before).any(axis=(0, 3))
+    changed = (lay(before, patches).packed != of_bgr(before, "bt709").packed)[:, :360].any(axis=0)
     rows, columns = np.flatnonzero(changed.any(axis=1)), np.flatnonzero(changed.any(axis=0))
     assert changed.sum() > 2000
     assert rows[0] >= 120 + 50  # under the eyes, which lie at 120 + 47
     assert rows[-1] < 120 + 100
     assert columns[0] >= 200 + 5
     assert columns[-1] < 200 + 95
+
+
+def test_gfpgan_runs_too(checkpoint):
+    """A narrow one: spandrel loads it at its published size of 349 MB alone."""
+    from spandrel.architectures.GFPGAN import GFPGAN  # noqa: PLC0415
+
+    torch.manual_seed(0)
+    restorer = Restorer(checkpoint, batch=1)
+    restorer._network = GFPGAN(
+        out_size=512, num_style_feat=32, channel_multiplier=1, num_mlp=1, input_is_latent=True,
+        different_w=True, narrow=0.0625, sft_half=True,
+    ).eval()  # fmt: skip
+    (patch,) = restorer.restore(frames(1), face_points(1), np.ones(1, np.float32))
+    assert patch.pixels.std() > 0
+    assert patch.alpha.max() > 0.99
 
 
 def test_a_batch_gives_what_single_faces_give(checkpoint):
@@ -105,7 +128,8 @@ def test_a_network_that_changes_nothing_leaves_smooth_pictures_as_they_were(stil
     for size in (60.0, 160.0, 340.0):
         points = face_points(1, left=60, top=10, size=size)
         laid = lay(smooth, still.restore(smooth, points, np.ones(1, np.float32)))
-        assert np.abs(laid.astype(int) - smooth).max() <= 2
+        before = of_bgr(smooth, "bt709")
+        assert np.abs(laid.packed.astype(int) - before.packed).max() <= 2
 
 
 def test_the_share_is_how_much_of_the_face_is_laid(still):

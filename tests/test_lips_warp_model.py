@@ -7,6 +7,7 @@ from drawn_talker import SIZE, draw, pose, shapes, talker, track_of, voice_of
 from heygemd.errors import ClipError, ConfigError, ModelError, NoFaceError
 from heygemd.lips.warp import geometry
 from heygemd.lips.warp.model import Warp
+from heygemd.planes import of_bgr
 
 TALK = [0.0, 0.05, 0.2, 0.12, 0.0, 0.18, 0.25, 0.02, 0.0, 0.1, 0.22, 0.15]
 SPEECH = [0.0, 0.0, 0.2, 0.25, 0.2, 0.1, 0.0, 0.0, 0.1, 0.2, 0.1, 0.0]
@@ -102,6 +103,14 @@ def test_a_frame_looks_the_same_in_whatever_batch_it_is_asked_for(warp, spoken, 
     clip, plan, patches = spoken
 
     assert all(map(same, speak(warp, clip, plan, batch), patches))
+
+
+def test_planes_are_spoken_to_as_whole_frames_of_bgr_are(warp, spoken):
+    clip, plan, _ = spoken
+    film = of_bgr(clip.frames[clip.timeline.source[:4]], "bt709")
+    of_planes, of_frames = (warp.speak(each, plan, range(4)) for each in (film, film.bgr()))
+
+    assert all(map(same, of_planes, of_frames))
 
 
 def test_the_same_clip_gives_the_same_bytes_again(warp, spoken):

@@ -61,7 +61,7 @@ def test_a_clip_goes_forth_and_back_into_an_output_that_passes_the_gate(tool, tm
     path, voice = MEDIA / "video" / name, MEDIA / "audio" / "V-Express__AOC.mp3"
     info = probe(path, LIMITS)
     reader = VideoReader(tool, path, info, reverse_bytes=40 * info.width_px * info.height_px)
-    forward = np.concatenate([batch.copy() for batch in reader.read_all(16)])
+    forward = np.concatenate([batch.bgr() for batch in reader.read_all(16)])
     sound_s = read_waveform(tool, voice, LIMITS).duration_s
     timeline = lay_timeline(len(forward), info.fps, sound_s, "pingpong")
     plan = {"n_frames": timeline.n_frames, "fps": info.fps}
@@ -69,7 +69,7 @@ def test_a_clip_goes_forth_and_back_into_an_output_that_passes_the_gate(tool, tm
 
     def watched():
         for batch in reader.read_timeline(timeline, 16):
-            shown.append(batch.copy())
+            shown.append(batch.bgr())
             yield batch
 
     out = tmp_path / "out.mp4"

@@ -10,6 +10,7 @@ import pytest
 
 from heygemd.errors import DependencyError, MediaError, QualityError
 from heygemd.media.audio import read_waveform
+from heygemd.media.colour import output_colour
 from heygemd.media.decode import VideoReader
 from heygemd.media.encode import PRESETS, Sound, choose_encoder, default_preset, write_video
 from heygemd.media.limits import Limits
@@ -17,6 +18,7 @@ from heygemd.media.probe import look_inside, probe, probe_audio
 from heygemd.media.timeline import lay_timeline
 from heygemd.media.tool import find_ffmpeg
 from heygemd.media.verify import verify_video
+from heygemd.planes import Planes, of_bgr
 from heygemd.records import Colour, EncodeOptions, VideoInfo
 
 LIMITS = Limits()
@@ -56,13 +58,15 @@ def info_of(width=160, height=120, **changes):
 def write(tool, out, sound, batches=None, *, info=None, fps=FPS, options=OPTIONS, n_frames=25):
     info = info or info_of()
     batches = pictures(n_frames, info.height_px, info.width_px) if batches is None else batches
+    matrix = output_colour(info).matrix
+    film = (b if isinstance(b, Planes) else of_bgr(b, matrix) for b in batches)
     plan = {"info": info, "fps": fps, "n_frames": n_frames, "sound": sound}
-    return write_video(tool, batches, out, **plan, options=options, limits=LIMITS)
+    return write_video(tool, film, out, **plan, options=options, limits=LIMITS)
 
 
 def decoded(tool, path):
     return np.concatenate(
-        [b.copy() for b in VideoReader(tool, path, probe(path, LIMITS)).read_all(8)]
+        [b.bgr() for b in VideoReader(tool, path, probe(path, LIMITS)).read_all(8)]
     )
 
 
@@ -91,13 +95,12 @@ def test_a_round_trip_keeps_colours_and_places(tool, tmp_path, voice, size, colo
     error = got - true
 
     assert np.abs(error).mean() < 1.5
-    assert np.abs(error.mean(axis=(0, 1, 2))).max() < 0.3
+    assert np.abs(error.mean(axis=(0, 1, 2))).max() < 0.6  # dark colours are clipped
     assert np.abs(error).mean() < np.abs(got[:, :, 1:] - true[:, :, :-1]).mean()
 
 
-def test_a_clip_passed_through_untouched_keeps_its_pixels(tool, tmp_path, voice):
-    soft = ("-vf", "gblur=3,hue=s=0.4", "-crf", "1")  # what BGR cannot hold would be clipped
-    clip = lavfi.film(tmp_path / "clip.mp4", codec=(*lavfi.X264, *soft), n_frames=25)
+def test_a_clip_passed_through_untouched_keeps_its_pixels_bit_for_bit(tool, tmp_path, voice):
+    clip = lavfi.film(tmp_path / "clip.mp4", n_frames=25)
     info = probe(clip, LIMITS)
     reader = VideoReader(tool, clip, info)
     out = tmp_path / "out.mp4"
@@ -105,10 +108,9 @@ def test_a_clip_passed_through_untouched_keeps_its_pixels(tool, tmp_path, voice)
     planes = [
         np.frombuffer(lavfi.raw_frames(p, pixel_format="yuv420p"), np.uint8) for p in (clip, out)
     ]
-    error = planes[1].astype(int) - planes[0]
 
-    assert np.abs(error).mean() < 0.1
-    assert abs(error.mean()) < 0.02
+    assert len(planes[0]) == 25 * 160 * 120 * 3 // 2
+    assert np.array_equal(*planes)
 
 
 def test_the_output_says_which_colours_it_has(tool, tmp_path, voice):

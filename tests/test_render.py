@@ -106,7 +106,7 @@ class Freezer(Painter):
     first = None
 
     def speak(self, frames, plan, span):
-        self.first = frames[0].copy() if self.first is None else self.first
+        self.first = frames[0][:, :] if self.first is None else self.first
         return [Patch(0, 0, self.first, np.ones((120, 160), np.float32)) for _ in span]
 
 

@@ -27,7 +27,7 @@ class Dimmer:
 
     def restore(self, frames, points, shares):
         assert np.isfinite(points).all()
-        assert (frames[:, 60, 70].min(axis=1) > 200).any()  # painted before it is restored
+        assert (frames.bgr()[:, 60, 70].min(axis=1) > 200).any()  # painted before it is restored
         self.shares += shares.tolist()
         dark = np.zeros((20, 20, 3), np.uint8)
         return [Patch(60, 50, dark, np.full((20, 20), share, np.float32)) for share in shares]

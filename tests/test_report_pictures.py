@@ -25,11 +25,8 @@ def stream(sampler, n_frames, before, after, batch=7):
     """Show a film in batches; ``before`` and ``after`` give a frame's grey."""
     for start in range(0, n_frames, batch):
         span = range(start, min(n_frames, start + batch))
-        sampler.see(
-            start,
-            np.concatenate([flat(before(index)) for index in span]),
-            np.concatenate([flat(after(index)) for index in span]),
-        )
+        sampler.see_before(start, np.concatenate([flat(before(index)) for index in span]))
+        sampler.see_after(start, np.concatenate([flat(after(index)) for index in span]))
 
 
 def tone(n_samples=16000, loudness=0.5):
@@ -104,7 +101,8 @@ def test_a_box_that_leaves_its_frame_is_no_trouble(box):
 def test_a_frame_of_any_size_is_no_trouble(width, height):
     sampler = Sampler(2)
     frames = flat(90, n=2, height=height, width=width)
-    sampler.see(0, frames, frames)
+    sampler.see_before(0, frames)
+    sampler.see_after(0, frames)
     assert decoded(sampler.sheet()) is not None
     assert decoded(sampler.poster()) is not None
 
@@ -112,7 +110,8 @@ def test_a_frame_of_any_size_is_no_trouble(width, height):
 def test_the_frames_that_were_shown_may_change_afterwards():
     sampler = Sampler(1)
     frames = flat(200)
-    sampler.see(0, frames, frames)
+    sampler.see_before(0, frames)
+    sampler.see_after(0, frames)
     frames[:] = 0
     assert decoded(sampler.sheet()).max() > 150
 
@@ -136,7 +135,8 @@ def test_boxes_for_other_frames_are_refused():
 def test_the_poster_is_a_whole_frame_of_the_output():
     sampler = Sampler(6)
     before, after = flat(10, n=6, height=1080, width=1920), flat(240, n=6, height=1080, width=1920)
-    sampler.see(0, before, after)
+    sampler.see_before(0, before)
+    sampler.see_after(0, after)
     poster = decoded(sampler.poster())
     assert poster.shape == (360, 640, 3)
     assert poster.min() > 235

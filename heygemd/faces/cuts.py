@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.faces.opencv import cv2
-from heygemd.records import Frames
+from heygemd.opencv import cv2
+from heygemd.planes import Film, Picture, Still
 
 THUMBNAIL_PX = (48, 27)  # width, height: enough to tell shots, too coarse to see lips
 _CONTRAST = 25.0  # variance of a frame that is all but flat, in squared grey levels
@@ -22,8 +22,8 @@ class CutFinder:
         self._last: list[NDArray[np.float32]] = []
         self._steps: list[tuple[float, float]] = []
 
-    def add(self, frames: Frames) -> None:
-        """Take the clip's next frames, (N, H, W, 3) uint8 BGR."""
+    def add(self, frames: Film) -> None:
+        """Take the clip's next frames."""
         for frame in frames:
             seen = _thumbnail(frame)
             before = self._last[-1] if self._last else seen
@@ -57,11 +57,12 @@ def find_cuts(steps: NDArray[np.float32], skips: NDArray[np.float32]) -> tuple[i
     return tuple(found)
 
 
-def _thumbnail(frame: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(27, 48) float32 brightness about its mean, from (H, W, 3) uint8."""
+def _thumbnail(frame: Picture) -> NDArray[np.float32]:
+    """(27, 48) float32 brightness about its mean."""
     every = max(1, min(frame.shape[0] // 108, frame.shape[1] // 192))  # averaging all is slow
-    green = np.ascontiguousarray(frame[::every, ::every, 1])  # as good as luma here, and free
-    small = cv2.resize(green, THUMBNAIL_PX, interpolation=cv2.INTER_AREA).astype(np.float32)
+    luma = frame.y if isinstance(frame, Still) else frame[..., 1]  # green is as good, and free
+    few = np.ascontiguousarray(luma[::every, ::every])
+    small = cv2.resize(few, THUMBNAIL_PX, interpolation=cv2.INTER_AREA).astype(np.float32)
     return np.asarray(small - small.mean(), dtype=np.float32)
 
 

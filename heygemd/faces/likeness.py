@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd.planes import Picture
+
 Look: TypeAlias = NDArray[np.float32]
 """(402,) of length 1: colours of a face, their exposure, white balance and shading taken out."""
 
@@ -34,11 +36,11 @@ BLUR = 0.06  # of the same distance
 ALIKE = 0.5
 
 
-def look_at(frame: NDArray[np.uint8], points: NDArray[np.float32]) -> Look:
+def look_at(frame: Picture, points: NDArray[np.float32]) -> Look:
     """What a face looks like.
 
     Args:
-        frame: (H, W, 3) uint8 BGR.
+        frame: what it is seen in.
         points: (478, 3) px in it.
     """
     right, left = points[list(EYES)]

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from heygemd.faces import boxes, landmarker
 from heygemd.faces.detect import Sighting, areas, overlaps
-from heygemd.records import N_POINTS, Boxes, Frames, Points
+from heygemd.planes import Film, Picture
+from heygemd.records import N_POINTS, Boxes, Points
 
 TILE_SHARES = (1.0, 0.6)  # tile edges in the frame's short side, tried where nothing is found
 SEARCH_EVERY = 8  # frames; whoever comes in between is followed back to where they came in
@@ -38,13 +38,13 @@ class FaceMesh:
 
     def __init__(self, n_threads: int = 1, model_path: Path | None = None) -> None:
         model = landmarker.read_model(model_path)
-        self.version = f"2-{hashlib.sha256(model).hexdigest()[:12]}"
+        self.version = f"3-{hashlib.sha256(model).hexdigest()[:12]}"
         self._idle: queue.LifoQueue[landmarker.Landmarker] = queue.LifoQueue()
         self._landmarkers = [landmarker.Landmarker(model) for _ in range(n_threads)]
         for idle in self._landmarkers:
             self._idle.put(idle)
 
-    def detect(self, frames: Frames) -> list[Sighting]:
+    def detect(self, frames: Film) -> list[Sighting]:
         """See ``FaceDetector``."""
         with self._borrow() as mesh:
             seen: list[list[Points]] = [[] for _ in frames]
@@ -76,9 +76,7 @@ class FaceMesh:
             self._idle.put(mesh)
 
 
-def search(
-    mesh: landmarker.Landmarker, frame: NDArray[np.uint8], known: list[Points]
-) -> list[Points]:
+def search(mesh: landmarker.Landmarker, frame: Picture, known: list[Points]) -> list[Points]:
     """Every face in a frame besides the ``known`` ones, (478, 3) px each.
 
     A face is found in the whole frame, or in tiles where none is; then looked at twice more, so
@@ -118,7 +116,7 @@ def tiles(width_px: int, height_px: int, share: float) -> list[tuple[int, int, i
     return [(x, y, x + edge, y + edge) for y in starts(height_px) for x in starts(width_px)]
 
 
-def trace(mesh: landmarker.Landmarker, frame: NDArray[np.uint8], last: Points) -> Points | None:
+def trace(mesh: landmarker.Landmarker, frame: Picture, last: Points) -> Points | None:
     """The face that was at ``last``, (478, 3) px, in this frame; None when it has gone."""
     face = mesh.trace(frame, last)
     if face is None or not _in_frame(face, frame) or not _known(face, [last]):
@@ -126,7 +124,7 @@ def trace(mesh: landmarker.Landmarker, frame: NDArray[np.uint8], last: Points) -
     return face
 
 
-def _in_frame(face: Points, frame: NDArray[np.uint8]) -> bool:
+def _in_frame(face: Points, frame: Picture) -> bool:
     """Whether more than half of a face's box lies inside the frame: beyond it there is nothing."""
     box = bounds(face)
     inside = np.clip(box.reshape(2, 2), 0, frame.shape[1::-1]).reshape(4)
@@ -140,7 +138,7 @@ def bounds(points: Points) -> Boxes:
 
 def _look(
     mesh: landmarker.Landmarker,
-    frame: NDArray[np.uint8],
+    frame: Picture,
     window: tuple[int, int, int, int],
     known: list[Points],
 ) -> Points:
@@ -148,7 +146,8 @@ def _look(
     left, top, right, bottom = window
     corner = np.array([left, top, 0], dtype=np.float32)
     taken = [bounds(face - corner) for face in known]
-    return mesh.find(frame[top:bottom, left:right], taken) + corner
+    whole = (right - left, bottom - top) == frame.shape[1::-1]
+    return mesh.find(frame if whole else frame[top:bottom, left:right], taken) + corner
 
 
 def _search_at(n_frames: int) -> list[int]:
@@ -157,7 +156,7 @@ def _search_at(n_frames: int) -> list[int]:
 
 
 def _follow(
-    mesh: landmarker.Landmarker, frames: Frames, seen: list[list[Points]], ahead: range
+    mesh: landmarker.Landmarker, frames: Film, seen: list[list[Points]], ahead: range
 ) -> None:
     """Add the face last added to ``seen`` to the frames ``ahead``, until it is lost or known."""
     last = seen[ahead.start - ahead.step][-1]

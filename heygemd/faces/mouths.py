@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.faces.opencv import cv2
-from heygemd.records import Frames, Points
+from heygemd.opencv import cv2
+from heygemd.planes import Film, Picture, cut_around
+from heygemd.records import Points
 
 HEIGHT_PX, WIDTH_PX = 64, 96
 _WIDTHS = 2.0  # mouth widths across a crop
@@ -53,11 +54,11 @@ def mouth_views(points: Points) -> NDArray[np.float32]:
     return views
 
 
-def cut_mouths(frames: Frames, views: NDArray[np.float32]) -> NDArray[np.uint8]:
+def cut_mouths(frames: Film, views: NDArray[np.float32]) -> NDArray[np.uint8]:
     """The mouth of every frame.
 
     Args:
-        frames: (N, H, W, 3) BGR.
+        frames: what the mouths are in.
         views: (N, 2, 3) of these frames, from ``mouth_views``.
 
     Returns:
@@ -70,20 +71,19 @@ def cut_mouths(frames: Frames, views: NDArray[np.float32]) -> NDArray[np.uint8]:
     return crops
 
 
-def _cut(frame: NDArray[np.uint8], view: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _cut(frame: Picture, view: NDArray[np.float32]) -> NDArray[np.uint8]:
     """One crop; what lies around it is first averaged down to about its resolution."""
     edges = view @ np.array(
         [[0, WIDTH_PX, 0, WIDTH_PX], [0, 0, HEIGHT_PX, HEIGHT_PX], [1, 1, 1, 1]], np.float32
     )
-    limit = np.array(frame.shape[1::-1])
-    first = np.clip(np.floor(edges.min(axis=1)).astype(int) - 4, 0, limit - 1)
-    stop = np.clip(np.ceil(edges.max(axis=1)).astype(int) + 5, first + 1, limit)
-    near = cv2.cvtColor(frame[first[1] : stop[1], first[0] : stop[0]], cv2.COLOR_BGR2GRAY)
+    part, first = cut_around(frame, edges.T, 4)
+    near = np.asarray(cv2.cvtColor(part, cv2.COLOR_BGR2GRAY), np.uint8)
     shrink = max(1, int(np.hypot(*view[:, 0])))
     if shrink > 1:
         width_px, height_px = (max(1, round(edge / shrink)) for edge in near.shape[1::-1])
-        near = cv2.resize(near, (width_px, height_px), interpolation=cv2.INTER_AREA)
-    scale = np.array(near.shape[1::-1]) / (stop - first)
+        smaller = cv2.resize(near, (width_px, height_px), interpolation=cv2.INTER_AREA)
+        near = np.asarray(smaller, np.uint8)
+    scale = np.array(near.shape[1::-1]) / part.shape[1::-1]
     local = view.copy()
     local[:, 2] = (local[:, 2] - first + 0.5) * scale - 0.5
     local[:, :2] *= scale[:, None]

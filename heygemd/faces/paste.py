@@ -8,36 +8,29 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.records import Frames, Patch
+from heygemd.planes import Planes, Still, gathered, yuv_of
+from heygemd.records import Patch
 
-_STRIP_PX = 32  # rows at a time, so that the float copy stays in the cache
 
+def lay(frames: Planes, patches: Sequence[Patch | None]) -> None:
+    """Blend each patch into its frame, in place.
 
-def lay(frames: Frames, patches: Sequence[Patch | None]) -> Frames:
-    """New frames with each patch blended into its frame; the input is left as it was.
-
-    A pixel becomes ``frame + alpha * (patch - frame)`` rounded half up, so alpha 0 gives back the
-    frame's own value and alpha 1 the patch's, bit for bit.
+    Brightness becomes ``frame + alpha * (patch - frame)``, rounded half up, so alpha 0 leaves the
+    frame's own value and alpha 1 gives the patch's, bit for bit. A colour stands for six pixels,
+    see ``Still``, and changes by as much of the alpha as lies over them.
 
     Args:
-        frames: (N, H, W, 3) uint8 BGR; may be read-only.
+        frames: they change.
         patches: one per frame; None leaves the frame alone. A patch may reach outside the frame.
-
-    Returns:
-        (N, H, W, 3) uint8 BGR; ``frames`` itself where no patch changes anything.
 
     Raises:
         ValueError: as many patches as frames are wanted.
     """
     if len(patches) != len(frames):
         raise ValueError(f"{len(patches)} patches for {len(frames)} frames")
-    if all(patch is None for patch in patches):
-        return frames
-    laid = frames.copy()
-    for frame, patch in zip(laid, patches, strict=True):
+    for frame, patch in zip(frames, patches, strict=True):
         if patch is not None:
             _blend(frame, patch)
-    return laid
 
 
 def fade(patches: Sequence[Patch | None], shares: NDArray[np.float32]) -> list[Patch | None]:
@@ -57,20 +50,46 @@ def fade(patches: Sequence[Patch | None], shares: NDArray[np.float32]) -> list[P
     ]
 
 
-def _blend(frame: NDArray[np.uint8], patch: Patch) -> None:
-    """Blend into (H, W, 3) in place, clipped to the frame."""
-    height_px, width_px = frame.shape[:2]
+def _blend(frame: Still, patch: Patch) -> None:
+    """Blend into one frame in place, clipped to it."""
     left, top = max(patch.x_px, 0), max(patch.y_px, 0)
-    right = min(patch.x_px + patch.alpha.shape[1], width_px)
-    bottom = min(patch.y_px + patch.alpha.shape[0], height_px)
+    right = min(patch.x_px + patch.alpha.shape[1], frame.width_px)
+    bottom = min(patch.y_px + patch.alpha.shape[0], frame.height_px)
     if left >= right or top >= bottom:
         return
     inside = np.s_[top - patch.y_px : bottom - patch.y_px, left - patch.x_px : right - patch.x_px]
-    own, pixels, alpha = frame[top:bottom, left:right], patch.pixels[inside], patch.alpha[inside]
-    for start in range(0, bottom - top, _STRIP_PX):
-        strip = np.s_[start : start + _STRIP_PX]
-        mixed = np.subtract(pixels[strip], own[strip], dtype=np.float32)
-        mixed *= alpha[strip][..., None]
-        mixed += own[strip]
-        mixed += np.float32(0.5)  # the cast below truncates
-        own[strip] = mixed.astype(np.uint8)
+    yuv, alpha = yuv_of(patch.pixels[inside], frame.matrix), patch.alpha[inside]
+    # What makes an edge even goes with the last row or column of the picture.
+    below = frame.height_px % 2 if bottom == frame.height_px else 0
+    beside = frame.width_px % 2 if right == frame.width_px else 0
+    if below or beside:
+        more = ((0, below), (0, beside))
+        yuv, alpha = np.pad(yuv, ((0, 0), *more), mode="edge"), np.pad(alpha, more, mode="edge")
+    own = frame.y[top : top + len(alpha), left : left + alpha.shape[1]]
+    mixed = np.subtract(yuv[0], own, dtype=np.float32)
+    mixed *= alpha
+    mixed += own
+    mixed += np.float32(0.5)  # the cast below truncates
+    own[:] = mixed
+    _blend_colours(frame, yuv[1:], alpha, left, top)
+
+
+def _blend_colours(
+    frame: Still, colours: NDArray[np.uint8], alpha: NDArray[np.float32], left: int, top: int
+) -> None:
+    """Blend (2, h, w) U and V of each pixel into the frame's two planes, of a quarter the size."""
+    height_px, width_px = alpha.shape
+    rows = slice(top // 2, (top + height_px + 1) // 2)
+    columns = slice(left // 2, min((left + width_px) // 2 + 1, frame.packed.shape[1] // 2))
+    n_rows, n_columns = rows.stop - rows.start, columns.stop - columns.start
+    full = np.zeros((3, 2 * n_rows, 2 * n_columns + 1), np.float32)
+    down, across = top - 2 * rows.start, left - 2 * columns.start + 1
+    block = full[:, down : down + height_px, across : across + width_px]
+    block[0] = alpha
+    np.multiply(colours, alpha, out=block[1:])
+    if left == 0:
+        full[..., 0] = full[..., 1]  # the frame's edge is repeated
+    share, *mixed = gathered(full)
+    for plane, colour in zip(frame.colours, mixed, strict=True):
+        own = plane[rows, columns]
+        own[:] = own * (1 - share) + colour + np.float32(0.5)

@@ -14,7 +14,8 @@ from heygemd.errors import ConfigError, GpuLostError, OutOfMemoryError
 from heygemd.faces import s3fd_weights
 from heygemd.faces.detect import Sighting
 from heygemd.nets.s3fd import STRIDES_PX
-from heygemd.records import Boxes, Frames
+from heygemd.planes import Film, Picture
+from heygemd.records import Boxes
 
 Heads = list[tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Per stride (2, h, w) logits and (4, h, w) offsets of one frame."""
@@ -50,7 +51,7 @@ class S3fdDetector:
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         self.version = f"1-{digest[:12]}"
 
-    def detect(self, frames: Frames) -> list[Sighting]:
+    def detect(self, frames: Film) -> list[Sighting]:
         """See ``FaceDetector``."""
         return [self._detect_one(frame) for frame in frames]
 
@@ -64,10 +65,10 @@ class S3fdDetector:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _detect_one(self, frame: NDArray[np.uint8]) -> Sighting:
+    def _detect_one(self, frame: Picture) -> Sighting:
         try:
             with torch.inference_mode():
-                picture = torch.from_numpy(prepare(frame)).to(self._device)
+                picture = torch.from_numpy(prepare(frame[:, :])).to(self._device)
                 heads = [
                     (logits[0].float().cpu().numpy(), offsets[0].float().cpu().numpy())
                     for logits, offsets in self._net(picture)

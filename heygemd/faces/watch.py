@@ -15,7 +15,7 @@ from heygemd.faces.cuts import CutFinder
 from heygemd.faces.detect import FaceDetector, Sighting
 from heygemd.faces.likeness import look_at
 from heygemd.packed import PackedPoints
-from heygemd.records import Frames
+from heygemd.planes import Film, joined
 
 STRETCH_BYTES = 128 * 2**20  # of frames in one call at most: 20 of 1080p, 5 of 4K
 MAX_THREADS = 8  # more wait for the decoder
@@ -38,7 +38,7 @@ class Watched:
 
 
 def watch(
-    batches: Iterable[Frames],
+    batches: Iterable[Film],
     detector: FaceDetector,
     *,
     n_threads: int = 1,
@@ -51,7 +51,7 @@ def watch(
     nor on threads. At most ``n_threads + 1`` stretches and one batch are held at a time.
 
     Args:
-        batches: (N, H, W, 3) uint8 BGR each, in order; read in this thread.
+        batches: in order; read in this thread.
         detector: called from ``n_threads`` threads.
         n_threads: at least 1.
         wants_looks: say of every fourth frame what the faces in it look like.
@@ -82,7 +82,7 @@ def watch(
     return Watched(tuple(sightings), finder.cuts(), frame_size)
 
 
-def _see(detector: FaceDetector, frames: Frames, skip: int) -> list[Sighting]:
+def _see(detector: FaceDetector, frames: Film, skip: int) -> list[Sighting]:
     """A sighting per frame, with looks in every fourth one from ``skip`` on."""
     seen = detector.detect(frames)
     for at in range(skip, len(frames), LOOK_EVERY):
@@ -105,17 +105,17 @@ def thread_count(workers: int) -> int:
     return workers or min(MAX_THREADS, len(os.sched_getaffinity(0)))
 
 
-def stretches(batches: Iterable[Frames], n_frames: int) -> Iterator[Frames]:
+def stretches(batches: Iterable[Film], n_frames: int) -> Iterator[Film]:
     """The same frames in runs of one length, the last one shorter.
 
     Args:
-        batches: (N, H, W, 3) uint8 BGR each.
+        batches: in order.
         n_frames: the length; less where so many frames exceed 128 MiB.
 
     Raises:
         ValueError: the frames are not all of one size.
     """
-    held: list[Frames] = []
+    held: list[Film] = []
     n_held = 0
     for batch in batches:
         if held and batch.shape[1:] != held[0].shape[1:]:
@@ -126,9 +126,9 @@ def stretches(batches: Iterable[Frames], n_frames: int) -> Iterator[Frames]:
         held.append(batch)
         n_held += len(batch)
         while n_held >= n_frames:
-            joined = held[0] if len(held) == 1 else np.concatenate(held)
-            yield joined[:n_frames]
-            held = [joined[n_frames:]]
+            film = joined(held)
+            yield film[:n_frames]
             n_held -= n_frames
+            held = [film[n_frames:]] if n_held else []
     if n_held:
-        yield held[0] if len(held) == 1 else np.concatenate(held)
+        yield joined(held)

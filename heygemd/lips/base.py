@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol, TypeAlias
 
-from heygemd.records import FaceTrack, Frames, Patch, Timeline, VideoInfo, Waveform
+from heygemd.planes import Film, Picture
+from heygemd.records import FaceTrack, Patch, Timeline, VideoInfo, Waveform
 
 Voice: TypeAlias = Any
 """What one model wants of the sound; each model's own type, made by ``hear``."""
@@ -20,8 +21,8 @@ class ClipReader(Protocol):
     info: VideoInfo
     timeline: Timeline
 
-    def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Frames]]:
-        """Yield ``(index, (1, H, W, 3) frame)`` for the source frames asked for.
+    def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Picture]]:
+        """Yield ``(index, frame)`` for the source frames asked for.
 
         Args:
             indices: source frame numbers in rising order.
@@ -70,11 +71,11 @@ class LipModel(Protocol):
         """
         ...
 
-    def speak(self, frames: Frames, plan: Plan, span: range) -> list[Patch | None]:
+    def speak(self, frames: Film, plan: Plan, span: range) -> list[Patch | None]:
         """Once per batch: the patch of each frame.
 
         Args:
-            frames: (N, H, W, 3) uint8 BGR, the source frames behind output frames ``span``.
+            frames: the source frames behind output frames ``span``; cut out what is looked at.
             plan: from ``study``.
             span: N consecutive output frame numbers.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from heygemd.lips.base import ClipReader, Plan, Voice
-from heygemd.records import FaceTrack, Frames, Patch, Waveform
+from heygemd.planes import Film
+from heygemd.records import FaceTrack, Patch, Waveform
 
 
 class Passthrough:
@@ -25,7 +26,7 @@ class Passthrough:
         """Nothing is learned of the clip."""
         del clip, track, voice
 
-    def speak(self, frames: Frames, plan: Plan, span: range) -> list[Patch | None]:
+    def speak(self, frames: Film, plan: Plan, span: range) -> list[Patch | None]:
         """No patches."""
         del plan, span
         return [None] * len(frames)

@@ -18,7 +18,8 @@ from heygemd.lips.checkpoints import sha256_of
 from heygemd.lips.containers import StateDict, read_tensors
 from heygemd.lips.device import first_line, in_batches
 from heygemd.log import log
-from heygemd.records import Frames, Patch, Points
+from heygemd.planes import Film, Picture, cut_around
+from heygemd.records import Patch, Points
 
 FACE_PX = 512  # what all three networks were trained on (FFHQ, CVPR 2019)
 KINDS = ("GFPGAN", "CodeFormer", "RestoreFormer")
@@ -63,12 +64,12 @@ class Restorer:
         log.info("model.loaded", model=self.name, sha256=self.sha256, device=device, role="restore")
 
     def restore(
-        self, frames: Frames, points: Points, shares: NDArray[np.float32]
+        self, frames: Film, points: Points, shares: NDArray[np.float32]
     ) -> list[Patch | None]:
         """One patch per frame, None where there is no face or nothing shall be done.
 
         Args:
-            frames: (N, H, W, 3) uint8 BGR, the lips moved already.
+            frames: the lips moved already.
             points: (N, 478, 3) px, NaN rows without a face.
             shares: (N,) how much of the restored face is laid over each frame, 0..1.
 
@@ -92,7 +93,7 @@ class Restorer:
 
     def _run(self, faces: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
         """(B, 512, 512, 3) BGR to as many; the networks speak RGB from -1 to 1."""
-        planes = faces[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32) / 127.5 - 1.0
+        planes = faces[..., ::-1].transpose(0, 3, 1, 2).astype(np.float32, order="C") / 127.5 - 1.0
         with torch.inference_mode():
             answer = self._network(torch.from_numpy(planes).to(self.device))
             spoken = answer[0] if isinstance(answer, tuple) else answer
@@ -186,12 +187,18 @@ def _pose(points: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(found, np.float64)
 
 
-def _crop(frame: NDArray[np.uint8], pose: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _crop(frame: Picture, pose: NDArray[np.float64]) -> NDArray[np.uint8]:
     """(512, 512, 3), the face upright; what lies outside the frame is its mirror."""
     finer = max(1, round(1.0 / float(np.hypot(pose[0, 0], pose[0, 1]))))
     edge_px = finer * FACE_PX
+    corners = np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * FACE_PX
+    in_frame = (corners - pose[:, 2]) @ np.linalg.inv(pose[:, :2]).T
+    beyond = max(0.0, float((-in_frame).max()), float((in_frame - frame.shape[1::-1]).max()))
+    near, corner = cut_around(frame, in_frame, 4 + int(beyond))  # with all that is mirrored
+    pose = pose.copy()
+    pose[:, 2] += pose[:, :2] @ corner
     face = cv2.warpAffine(
-        frame,
+        near,
         pose * finer,
         (edge_px, edge_px),
         flags=cv2.INTER_CUBIC,
@@ -221,7 +228,7 @@ def _uncrop(
     face: NDArray[np.uint8],
     alpha: NDArray[np.float32],
     pose: NDArray[np.float64],
-    frame: NDArray[np.uint8],
+    frame: Picture,
 ) -> Patch | None:
     """The face back where it was cut, no larger than its mask; None where none of it is seen."""
     rows, columns = np.flatnonzero(alpha.any(axis=1)), np.flatnonzero(alpha.any(axis=0))

@@ -1,4 +1,4 @@
-"""Which colour space frames are in, before and behind our BGR."""
+"""Which colour space frames are in, as they come and as they go."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def source_colour(info: VideoInfo) -> Colour:
 
 
 def output_colour(info: VideoInfo) -> Colour:
-    """What the output is tagged with, and the matrix its BGR goes back through: video range."""
+    """What the output is tagged with, and the matrix its planes are in: video range."""
     if is_hdr(info.colour):
         return BT709
     return replace(source_colour(info), range="tv")

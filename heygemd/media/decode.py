@@ -15,10 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.errors import MediaError
+from heygemd.media.colour import output_colour
 from heygemd.media.filters import STREAMS, bytes_per_pixel, decode_args
 from heygemd.media.limits import Limits
 from heygemd.media.tool import Caps, Child, Ffmpeg, command, running
-from heygemd.records import Frames, Timeline, VideoInfo
+from heygemd.planes import Planes, Still, packed_shape
+from heygemd.records import Timeline, VideoInfo
 
 REVERSE_BYTES = 160 << 20  # 115 frames of 720p, 51 of 1080p
 REVERSE_LEAST = 8  # frames in such a stretch, however large they are
@@ -26,7 +28,10 @@ JOIN_FRAMES = 64  # decoding this many unwanted frames costs less than another f
 LEAST_SHARE = 0.9  # of the frames probed that must decode: a stream may begin amid a group
 PRINT_ROWS = 16  # every 16th row of a frame goes into its fingerprint
 
-Fill = Callable[[Frames], None]
+Packed = NDArray[np.uint8]
+"""(N, 3 H / 2, W), planes of some frames; see ``Planes``."""
+
+Fill = Callable[[Packed], None]
 """Puts the next frames of a stretch into an array, all of it."""
 
 
@@ -98,7 +103,7 @@ class VideoReader:
         self._seeks = not info.still
         self._spare: list[NDArray[np.uint8]] = []
 
-    def read_all(self, batch: int) -> Iterator[Frames]:
+    def read_all(self, batch: int) -> Iterator[Planes]:
         """Yield every source frame once, in order.
 
         Args:
@@ -115,7 +120,7 @@ class VideoReader:
                 self._remember(frames[:n_read], n_frames)
                 n_frames += n_read
                 if n_read:
-                    yield frames[:n_read]
+                    yield self._shown(frames[:n_read])
                 if n_read < batch:
                     break
             child.finish()
@@ -132,8 +137,8 @@ class VideoReader:
         self._prints = array("I", prints.tolist())
         self.n_frames = len(prints)
 
-    def read_timeline(self, timeline: Timeline, batch: int) -> Iterator[Frames]:
-        """Yield the output's frames, in order.
+    def read_timeline(self, timeline: Timeline, batch: int) -> Iterator[Planes]:
+        """Yield the output's frames, in order; whoever takes them may change them.
 
         Args:
             timeline: which source frame stands where.
@@ -154,12 +159,12 @@ class VideoReader:
                     n_left -= n_next
                     n_filled += n_next
                     if n_filled == len(frames):
-                        yield frames
+                        yield self._shown(frames)
                         n_filled = 0
                         frames = self._empty(max(1, min(batch, n_left)))
 
-    def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Frames]]:
-        """Yield ``(index, (1, H, W, 3) frame)`` for the source frames asked for.
+    def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Still]]:
+        """Yield ``(index, frame)`` for the source frames asked for.
 
         Args:
             indices: source frame numbers in rising order.
@@ -179,7 +184,7 @@ class VideoReader:
                     frame = self._empty(1) if index in asked else scratch
                     fill(frame)
                     if index in asked:
-                        yield index, frame
+                        yield index, self._shown(frame)[0]
 
     def _require(self, n_frames: int) -> None:
         # Time stamps of streams may jump, so they count no frames.
@@ -209,7 +214,7 @@ class VideoReader:
             child = stack.enter_context(self._decoding(stretch, seeks=seeks))
             n_done = 0
 
-            def fill(target: Frames) -> None:
+            def fill(target: Packed) -> None:
                 nonlocal child, n_done, seeks
                 n_read = self._read(child, target)
                 n_right = self._check(target[:n_read], stretch.skip(n_done))
@@ -225,7 +230,7 @@ class VideoReader:
 
             yield fill
 
-    def _check(self, frames: Frames, stretch: Stretch) -> int:
+    def _check(self, frames: Packed, stretch: Stretch) -> int:
         """How many frames are the ones the stretch begins with; unknown ones are remembered."""
         for n_right, frame in enumerate(frames):
             index = (
@@ -238,7 +243,7 @@ class VideoReader:
                 self._remember(frame[None], index)
         return len(frames)
 
-    def _remember(self, frames: Frames, first: int) -> None:
+    def _remember(self, frames: Packed, first: int) -> None:
         for index, frame in enumerate(frames, first):
             if index == len(self._prints):
                 self._prints.append(fingerprint(frame))
@@ -252,12 +257,16 @@ class VideoReader:
             code="corrupt",
         )
 
-    def _empty(self, n_frames: int) -> Frames:
+    def _shown(self, frames: Packed) -> Planes:
+        info = self.info
+        return Planes(frames, info.width_px, info.height_px, output_colour(info).matrix)
+
+    def _empty(self, n_frames: int) -> Packed:
         """Room for frames; memory comes back here once no array looks into it any more.
 
         The first touch of fresh memory costs as much as decoding small frames does.
         """
-        shape = (n_frames, self.info.height_px, self.info.width_px, 3)
+        shape = packed_shape(n_frames, self.info.width_px, self.info.height_px)
         spare, n_bytes = self._spare, math.prod(shape)
         memory = spare.pop() if spare else np.empty(n_bytes, np.uint8)
         if memory.nbytes != n_bytes:
@@ -267,7 +276,7 @@ class VideoReader:
         weakref.finalize(lent, spare.append, memory).atexit = False
         return lent.reshape(shape)
 
-    def _read(self, child: Child, frames: Frames) -> int:
+    def _read(self, child: Child, frames: Packed) -> int:
         """Whole frames read into the front of ``frames``; fewer only at the end."""
         n_bytes = child.read_into(frames.data.cast("B"))
         n_read, rest = divmod(n_bytes, int(frames[0].nbytes))
@@ -297,11 +306,11 @@ class VideoReader:
             yield child
 
 
-def fingerprint(frame: Frames) -> int:
+def fingerprint(frame: Packed) -> int:
     """A number that tells two frames apart; of every 16th row, which is fast enough to do always.
 
     Args:
-        frame: (H, W, 3) uint8.
+        frame: (3 H / 2, W) uint8.
     """
     return zlib.crc32(np.ascontiguousarray(frame[::PRINT_ROWS]).data)
 

@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import ffmpeg
-import numpy as np
 
 from heygemd.errors import DependencyError, MediaError, QualityError
 from heygemd.media import colour
 from heygemd.media.audio import in_step
-from heygemd.media.filters import ACCURATE
 from heygemd.media.limits import Limits
 from heygemd.media.tool import Caps, Ffmpeg, command, run, running, user_file
-from heygemd.records import AudioInfo, EncodeOptions, Frames, VideoInfo
+from heygemd.planes import Planes
+from heygemd.records import AudioInfo, EncodeOptions, VideoInfo
 
 HARDWARE = ("h264_nvenc", "hevc_nvenc")
 PRESETS = {
@@ -106,7 +105,7 @@ def default_preset(codec: str) -> str:
 
 def write_video(  # noqa: PLR0913 - all are named
     tool: Ffmpeg,
-    batches: Iterable[Frames],
+    batches: Iterable[Planes],
     out: Path,
     *,
     info: VideoInfo,
@@ -120,7 +119,7 @@ def write_video(  # noqa: PLR0913 - all are named
 
     Args:
         tool: the ffmpeg to use.
-        batches: (N, H, W, 3) BGR, any N; their sum is ``n_frames``.
+        batches: of the clip's size, any number of frames; their sum is ``n_frames``.
         out: where; an existing file is replaced.
         info: of the source clip: size, shape of pixels, colour.
         fps: exact.
@@ -135,6 +134,7 @@ def write_video(  # noqa: PLR0913 - all are named
         TransientError: the disk is full.
     """
     size = (info.width_px + info.width_px % 2, info.height_px + info.height_px % 2)
+    film = (info.width_px, info.height_px, colour.output_colour(info).matrix)
     args = _encode_args(out, info=info, size=size, fps=fps, sound=sound, options=options)
     caps = Caps(
         memory_bytes=None if options.codec in HARDWARE else 2 * limits.memory_bytes,
@@ -146,9 +146,10 @@ def write_video(  # noqa: PLR0913 - all are named
     try:
         with running(command(tool, args), caps, feeds=True) as child:
             for batch in batches:
-                frames = _even(batch, size)
-                child.write(frames.data.cast("B"))
-                written += len(frames)
+                if (batch.width_px, batch.height_px, batch.matrix) != film:
+                    raise ValueError(f"planes {batch.shape} in {batch.matrix} for {film}")
+                child.write(batch.packed.data.cast("B"))
+                written += len(batch)
             if written != n_frames:
                 raise QualityError(f"{written} frames came to the encoder, planned {n_frames}")
             child.finish(extra_s=float(sound.length_s))  # faststart moves the whole file once more
@@ -186,25 +187,20 @@ def _encode_args(  # noqa: PLR0913
     picture = ffmpeg.input(
         "pipe:0",
         f="rawvideo",
-        pixel_format="bgr24",
+        pixel_format="yuv420p",
         video_size=size,
         framerate=str(fps),
         thread_queue_size=2,
         protocol_whitelist="pipe",
     ).video
     tags = colour.output_colour(info)
-    picture = (
-        picture.filter("scale", flags=ACCURATE, out_color_matrix=tags.matrix, out_range=tags.range)
-        .filter("format", "yuv420p")
-        .filter(
-            "setparams",
-            color_primaries=tags.primaries,
-            color_trc=tags.transfer,
-            colorspace=tags.matrix,
-            range=tags.range,
-        )
-        .filter("setsar", str(info.sample_aspect))
-    )
+    picture = picture.filter(
+        "setparams",
+        color_primaries=tags.primaries,
+        color_trc=tags.transfer,
+        colorspace=tags.matrix,
+        range=tags.range,
+    ).filter("setsar", str(info.sample_aspect))
     heard = ffmpeg.input(**user_file(sound.path, sound.info.container))[str(sound.info.stream)]
     if can_copy(sound.info):
         audio = {"c:a": "copy"}
@@ -275,14 +271,6 @@ def _seconds(length_s: Fraction) -> str:
 def _n_threads() -> int:
     """Said outright, since x264's output depends on it."""
     return min(MAX_THREADS, len(os.sched_getaffinity(0)) * 3 // 2 + 1)
-
-
-def _even(batch: Frames, size: tuple[int, int]) -> Frames:
-    """The frames with right and lower edge doubled where 4:2:0 wants it."""
-    right, below = size[0] - batch.shape[2], size[1] - batch.shape[1]
-    if right or below:
-        return np.pad(batch, ((0, 0), (0, below), (0, right), (0, 0)), mode="edge")
-    return np.ascontiguousarray(batch)
 
 
 def _try_encoder(tool: Ffmpeg, name: str) -> str:

@@ -1,4 +1,4 @@
-"""ffmpeg arguments that turn a clip's frames into BGR: rate, fields, rotation, colour."""
+"""ffmpeg arguments that turn a clip's frames into planes: rate, fields, rotation, colour."""
 
 from __future__ import annotations
 
@@ -36,7 +36,10 @@ def decode_args(  # noqa: PLR0913 - each is one fact of the same command
     backward: bool = False,
     seeks: bool = False,
 ) -> list[str]:
-    """Arguments that write the frames ``first`` to ``stop`` of a clip as raw BGR to a pipe.
+    """Arguments that write the frames ``first`` to ``stop`` of a clip as planes to a pipe.
+
+    The planes are 4:2:0 of video range in the output's own matrix; a clip that has them already
+    comes out bit for bit. Odd edges become even by repeating the last row or column.
 
     Args:
         path: the clip.
@@ -68,10 +71,10 @@ def decode_args(  # noqa: PLR0913 - each is one fact of the same command
             stream = stream.filter("trim", start_pts=first, **bounds)
         if backward:
             stream = stream.filter("reverse")
-    stream = _to_bgr(_turned(_in_video_range(stream, info), info), info)
+    stream = _to_planes(_turned(_in_video_range(stream, info), info), info)
     frames: dict[str, Any] = {"frames:v": 1} if info.still else {}
     output = stream.output(
-        "pipe:1", f="rawvideo", pix_fmt="bgr24", fps_mode="passthrough", **frames
+        "pipe:1", f="rawvideo", pix_fmt="yuv420p", fps_mode="passthrough", **frames
     )
     return list(ffmpeg.get_args(output))
 
@@ -124,17 +127,23 @@ def _turned(stream: Any, info: VideoInfo) -> Any:  # noqa: ANN401
     return stream
 
 
-def _to_bgr(stream: Any, info: VideoInfo) -> Any:  # noqa: ANN401
-    """Planar first: swscale's accurate path to packed BGR takes twice as long."""
+def _to_planes(stream: Any, info: VideoInfo) -> Any:  # noqa: ANN401
+    """4:2:0 in the output's matrix and range, every edge even."""
     tags = colour.BT709 if colour.is_hdr(info.colour) else colour.source_colour(info)
-    matrix = (
-        {}
-        if info.pixel_format.startswith(RGB_FORMATS)
-        else {"in_color_matrix": tags.matrix, "in_range": tags.range}
-    )
-    return (
-        stream.filter("scale", info.width_px, info.height_px, flags=ACCURATE, **matrix)
-        .filter("format", "gbrp")
-        .filter("scale", flags="neighbor")
-        .filter("format", "bgr24")
-    )
+    wanted = colour.output_colour(info)
+    options: dict[str, Any] = {"out_color_matrix": wanted.matrix, "out_range": wanted.range}
+    if not info.pixel_format.startswith(RGB_FORMATS):
+        options |= {"in_color_matrix": tags.matrix, "in_range": tags.range}
+    if "420" not in info.pixel_format:
+        options |= {"out_h_chr_pos": 0, "out_v_chr_pos": 128}  # as MPEG-2 sites colours
+    size = (info.width_px, info.height_px)
+    stream = stream.filter("scale", *size, flags=ACCURATE, **options)
+    right, below = (edge % 2 for edge in size)
+    if right or below:
+        stream = (
+            stream.filter("format", "yuv444p")  # where every pixel can be repeated
+            .filter("pad", size[0] + right, size[1] + below)
+            .filter("fillborders", right=right, bottom=below, mode="smear")
+            .filter("scale", flags=ACCURATE, out_h_chr_pos=0, out_v_chr_pos=128)
+        )
+    return stream.filter("format", "yuv420p")

@@ -17,7 +17,8 @@ from heygemd.errors import MediaError, QualityError
 from heygemd.media.filters import MAX_DECODE_THREADS
 from heygemd.media.limits import Limits
 from heygemd.media.tool import Caps, Ffmpeg, command, running, user_file
-from heygemd.records import Boxes, Frames
+from heygemd.planes import Film, Planes
+from heygemd.records import Boxes
 
 CODES = {"black": "black_output", "frozen": "frozen_output"}
 LOOKS_HZ = 10  # what is shorter than two looks passes
@@ -61,22 +62,22 @@ class Expected:
         self._boxes = boxes[:: self.step]
         self.cells = np.zeros((len(self._boxes), *grid_of(size)), np.uint8)
 
-    def see(self, start: int, before: Frames, after: Frames) -> None:
-        """Look at a batch.
+    def see_before(self, start: int, frames: Film) -> None:
+        """Look at a batch of the source, the first of it frame ``start``; it may change then."""
+        looks, seen = self._look(start, frames)
+        self.cells[looks] = seen
 
-        Args:
-            start: number of the batch's first frame.
-            before: (N, H, W, 3) uint8 BGR, the source.
-            after: likewise, with the lips moved.
-        """
+    def see_after(self, start: int, frames: Film) -> None:
+        """Look at the same batch with the lips moved."""
+        looks, seen = self._look(start, frames)
+        on_face = _on_face(self._boxes[looks], frames.shape[1:3])
+        self.cells[looks] = np.where(on_face, seen, self.cells[looks])
+
+    def _look(self, start: int, frames: Film) -> tuple[slice, Cells]:
         first = -start % self.step
         look = (start + first) // self.step
-        seen = brightness(before[first :: self.step])
-        looks = slice(look, look + len(seen))
-        if after is not before:
-            spoken = brightness(after[first :: self.step])
-            seen = np.where(_on_face(self._boxes[looks], before.shape[1:3]), spoken, seen)
-        self.cells[looks] = seen
+        seen = brightness(frames[first :: self.step])
+        return slice(look, look + len(seen)), seen
 
 
 def grid_of(size: tuple[int, int]) -> tuple[int, int]:
@@ -85,16 +86,17 @@ def grid_of(size: tuple[int, int]) -> tuple[int, int]:
     return rows, columns
 
 
-def brightness(frames: Frames) -> Cells:
-    """How bright the cells are: green alone, which is most of it, by a sample of their pixels."""
+def brightness(frames: Film) -> Cells:
+    """How bright the cells are, by a sample of their pixels; of BGR by green, most of it."""
     size = frames.shape[1:3]
     rows, columns = grid_of(size)
     at_rows, at_columns = (
         ((np.arange(n * _SAMPLES) + 0.5) * n_px / (n * _SAMPLES)).astype(np.int64)
         for n, n_px in zip((rows, columns), size, strict=True)
     )
-    green = frames[:, at_rows][:, :, at_columns, 1]
-    cells = green.reshape(-1, rows, _SAMPLES, columns, _SAMPLES).sum(axis=(2, 4), dtype=np.uint32)
+    luma = frames.packed if isinstance(frames, Planes) else frames[..., 1]
+    few = luma[:, at_rows][:, :, at_columns]
+    cells = few.reshape(-1, rows, _SAMPLES, columns, _SAMPLES).sum(axis=(2, 4), dtype=np.uint32)
     return np.asarray(cells // _SAMPLES**2, np.uint8)
 
 

@@ -12,7 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.records import Boxes, Frames, Waveform
+from heygemd import planes
+from heygemd.planes import Film
+from heygemd.records import Boxes, Waveform
 
 Picture = NDArray[np.uint8]
 """(H, W, 3) BGR, 0..255."""
@@ -51,24 +53,27 @@ class Sampler:
             raise ValueError(f"boxes {boxes.shape}, want ({n_frames}, 4)")
         self._boxes = boxes
         self.chosen = _spread(n_frames, boxes, n_columns)
-        self._cells: dict[int, tuple[Picture, Picture]] = {}
+        self._before: dict[int, Picture] = {}
+        self._after: dict[int, Picture] = {}
         self._poster = b""
 
-    def see(self, start: int, before: Frames, after: Frames) -> None:
-        """Look at a batch; its frames may be reused or changed afterwards.
+    def see_before(self, start: int, frames: Film) -> None:
+        """Look at a batch, the first of it frame ``start``; it may be changed afterwards."""
+        self._before |= self._cells(start, frames)
 
-        Args:
-            start: number of the batch's first frame.
-            before: (N, H, W, 3) uint8 BGR.
-            after: likewise, the same frames with their patches.
-        """
-        for index in self.chosen:
-            at = index - start
-            if 0 <= at < len(before):
-                box = self._box(index)
-                self._cells[index] = (cell(before[at], box), cell(after[at], box))
-                if index == self.chosen[len(self.chosen) // 2]:
-                    self._poster = poster(after[at])
+    def see_after(self, start: int, frames: Film) -> None:
+        """Look at the same batch again, with its patches."""
+        self._after |= self._cells(start, frames)
+        at = self.chosen[len(self.chosen) // 2] - start if self.chosen else -1
+        if 0 <= at < len(frames):
+            self._poster = poster(frames[at])
+
+    def _cells(self, start: int, frames: Film) -> dict[int, Picture]:
+        return {
+            index: cell(frames[index - start], self._box(index))
+            for index in self.chosen
+            if 0 <= index - start < len(frames)
+        }
 
     def _box(self, index: int) -> Boxes | None:
         if self._boxes is None or not np.isfinite(self._boxes[index]).all():
@@ -77,8 +82,8 @@ class Sampler:
 
     def sheet(self) -> bytes:
         """The contact sheet of what was seen so far, JPEG; empty when nothing was."""
-        pairs = [self._cells[index] for index in sorted(self._cells)]
-        return tile([before for before, _ in pairs], [after for _, after in pairs])
+        seen = sorted(self._after)
+        return tile([self._before[at] for at in seen], [self._after[at] for at in seen])
 
     def poster(self) -> bytes:
         """One whole frame after, JPEG; empty when it was not seen."""
@@ -96,11 +101,11 @@ def _spread(n_frames: int, boxes: Boxes | None, n_columns: int) -> tuple[int, ..
     return tuple(int(index) for index in np.unique(able[middles.astype(np.int64)]))
 
 
-def cell(frame: Picture, box: Boxes | None) -> Picture:
+def cell(frame: planes.Picture, box: Boxes | None) -> Picture:
     """One cell of the contact sheet.
 
     Args:
-        frame: (H, W, 3) uint8 BGR.
+        frame: what to show.
         box: (4,) px, the face.
 
     Returns:
@@ -110,7 +115,7 @@ def cell(frame: Picture, box: Boxes | None) -> Picture:
     height, width = frame.shape[:2]
     if box is None:
         scale = CELL_PX / max(height, width)
-        return _scaled(frame, max(1, round(width * scale)), max(1, round(height * scale)))
+        return _scaled(frame[:, :], max(1, round(width * scale)), max(1, round(height * scale)))
     x1, y1, x2, y2 = (float(edge) for edge in box)
     edge = min(height, width, max(8, round(max(x2 - x1, y2 - y1) / FACE_SHARE)))
     left = int(np.clip(round((x1 + x2 - edge) / 2), 0, width - edge))
@@ -139,12 +144,12 @@ def tile(top: Sequence[Picture], bottom: Sequence[Picture]) -> bytes:
     return _jpeg(canvas[:-_GAP_PX, :-_GAP_PX], _SHEET_QUALITY)
 
 
-def poster(frame: Picture) -> bytes:
+def poster(frame: planes.Picture) -> bytes:
     """The whole frame, at most 640 px on its longer side, JPEG."""
     height, width = frame.shape[:2]
     scale = min(1.0, _POSTER_PX / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return _jpeg(_scaled(frame, *size), _POSTER_QUALITY)
+    return _jpeg(_scaled(frame[:, :], *size), _POSTER_QUALITY)
 
 
 def _jpeg(picture: Picture, quality: int) -> bytes:

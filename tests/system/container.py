@@ -103,17 +103,17 @@ class Container:
         children = task.read_text().split() if task.exists() else []
         return int(children[0]) if children else 0
 
-    def run(self, *command, stdin=None):
+    def run(self, *command, stdin=None, seconds=120):
         """A command inside; its code and what it said."""
         enter = ["nsenter", "-t", str(self.leader()), "-m", "-u", "-i", "-n", "-p", "--"]
         return subprocess.run(
             [*enter, "env", "-i", f"PATH={PATH}", *command],
-            input=stdin, capture_output=True, text=True, check=False, timeout=120,
+            input=stdin, capture_output=True, text=True, check=False, timeout=seconds,
         )  # fmt: skip
 
-    def ok(self, *command, stdin=None):
+    def ok(self, *command, stdin=None, seconds=120):
         """What a command inside says; it must succeed."""
-        ended = self.run(*command, stdin=stdin)
+        ended = self.run(*command, stdin=stdin, seconds=seconds)
         assert ended.returncode == 0, f"{command}: {ended.stdout[-2000:]} {ended.stderr[-2000:]}"
         return ended.stdout
 
@@ -133,8 +133,9 @@ class Container:
 
     def journal(self, since=""):
         """heygemd's own lines of this boot and all earlier ones, parsed, after a cursor."""
+        # Without -u: where the cursor's own entry is another's, journalctl would skip one of ours.
         cursor = [f"--after-cursor={since}"] if since else []
-        said = self.ok("journalctl", "--no-pager", "-o", "json", "-u", "heygemd.service", *cursor)
+        said = self.ok("journalctl", "--no-pager", "-o", "json", *cursor)
         found = []
         for line in said.splitlines():
             entry = json.loads(line)

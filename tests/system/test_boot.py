@@ -309,7 +309,11 @@ def test_status_tells_an_operator_the_same_as_systemctl(box):
 
 def test_uninstalling_leaves_settings_and_results(box):
     script = (container.ROOT / "systemd" / "uninstall").read_text()
-    box.ok("sh", "-s", "--", "/opt/heygemd", stdin=script)
-    assert box.run("systemctl", "status", "heygemd.service").returncode == 4
+    box.ok("systemctl", "enable", "heygemd@1.service")
+    box.ok("sh", "-s", "--", "/opt/heygemd", stdin=script, seconds=900)  # some ten thousand files
+    for unit in ("heygemd.service", "heygemd@1.service"):
+        assert box.run("systemctl", "status", unit).returncode == 4
+    wants = box.tree / "etc/systemd/system"
+    assert [path.name for path in wants.glob("*.wants/heygemd*")] == []
     assert (box.tree / CONFIG).is_file()
     assert "job.json" in box.outbox("first")

@@ -8,9 +8,10 @@ import cv2
 import numpy as np
 
 from heygemd.lips.warp.geometry import Floats
-from heygemd.lips.warp.keys import Key, Picture
+from heygemd.lips.warp.keys import Key
 from heygemd.lips.warp.landmarks import OUTER, SECOND
 from heygemd.lips.warp.mesh import smoothstep
+from heygemd.planes import Picture, cut_around
 
 AROUND = (1.25, 1.45)  # the lips' outline stretched so lies on the skin around them
 SPREAD = 0.07  # least spread of a logarithm of colour, so that calm clips are not touchy
@@ -38,7 +39,7 @@ def look(picture: Picture, points: Floats, iod_px: float) -> Floats:
     """(40, 3) logarithms of BGR at 20 places around the lips and 20 on them, exposure taken out.
 
     Args:
-        picture: (H, W, 3).
+        picture: a frame or what was cut out of one.
         points: (468, 2) px in it.
         iod_px: scale of the face.
     """
@@ -48,9 +49,9 @@ def look(picture: Picture, points: Floats, iod_px: float) -> Floats:
         [(line - centre) * np.array(AROUND, np.float32) + centre, points[list(SECOND)]]
     )
     spots = places[:, None] + _JITTER * np.float32(0.02 * iod_px)
-    seen = cv2.remap(
-        picture, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
+    near, corner = cut_around(picture, spots.reshape(-1, 2), 1)
+    x, y = cv2.split(spots - corner.astype(np.float32))
+    seen = cv2.remap(near, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     colours = np.log(np.asarray(seen, np.float32).mean(axis=1) + 8.0)
     return np.asarray(colours - np.median(colours), np.float32)
 
@@ -77,7 +78,7 @@ def covered(picture: Picture, points: Floats, iod_px: float, complexion: Complex
     """How much of the mouth something hides, 0..1.
 
     Args:
-        picture: (H, W, 3).
+        picture: a frame or what was cut out of one.
         points: (468, 2) px in it.
         iod_px: scale of the face.
         complexion: from ``learn``.

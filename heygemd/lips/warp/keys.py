@@ -23,8 +23,9 @@ from heygemd.lips.warp.landmarks import (
 )
 from heygemd.lips.warp.mesh import N_FACE, Mesh
 from heygemd.packed import PackedPoints
+from heygemd.planes import cut_around
 
-Picture = NDArray[np.uint8]
+Pixels = NDArray[np.uint8]
 """(h, w, 3) BGR, 0..255."""
 
 MARGIN = 0.08  # IOD around the triangles of the mouth, for cubic interpolation and smoothed maps
@@ -65,7 +66,7 @@ class Key:
     """
 
     frame: int
-    pixels: Picture
+    pixels: Pixels
     points: Floats
     iod_px: float
     aperture: float
@@ -120,11 +121,12 @@ def cut_keys(clip: ClipReader, frames: Iterable[int], faces: Faces, mesh: Mesh) 
     for number, picture in clip.frames_at(frames):
         iod_px = float(faces.iod_px[number])
         own = faces.points[number, :N_FACE, :2]
-        box = meshes.around(own[corners], picture.shape[1:3], 1.0, pad_px=3 + int(MARGIN * iod_px))
+        box = meshes.around(own[corners], picture.shape, 1.0, pad_px=3 + int(MARGIN * iod_px))
         if box is None:
             continue
         rows = slice(box.y_px, box.y_px + box.height_px)
-        pixels = picture[0, rows, box.x_px : box.x_px + box.width_px].copy()
+        # A copy, or a small mouth would keep a large frame.
+        pixels = picture[rows, box.x_px : box.x_px + box.width_px].copy()
         corner = np.array([box.x_px, box.y_px], np.float32)
         points = lipline.on_the_line(pixels, own - corner, iod_px)
         within = inside(pixels, points)
@@ -147,7 +149,7 @@ def cut_keys(clip: ClipReader, frames: Iterable[int], faces: Faces, mesh: Mesh) 
     return found
 
 
-def dark_gap(pixels: Picture, points: Floats, iod_px: float) -> float:
+def dark_gap(pixels: Pixels, points: Floats, iod_px: float) -> float:
     """How high the dark between the lips stands, IOD; landmarks alone often call it closed.
 
     Args:
@@ -170,7 +172,7 @@ def dark_gap(pixels: Picture, points: Floats, iod_px: float) -> float:
     return float(np.sort(height)[-3])  # a gap is wide; one dark column is a corner or a mole
 
 
-def inside(pixels: Picture, points: Floats) -> Floats:
+def inside(pixels: Pixels, points: Floats) -> Floats:
     """(54,) grey of 6 rows of 9 places from the upper inner lip to the lower one."""
     up, low = points[list(UPPER_INNER[1:-1])], points[list(LOWER_INNER[1:-1])]
     way = np.linspace(0.1, 0.9, 6, dtype=np.float32)[:, None, None]
@@ -180,7 +182,7 @@ def inside(pixels: Picture, points: Floats) -> Floats:
     return np.asarray(seen, np.float32).ravel()
 
 
-def flesh(pixels: Picture, points: Floats) -> float:
+def flesh(pixels: Pixels, points: Floats) -> float:
     """Share of the gap between the inner lips that has the lips' own colour.
 
     Smoothed points of a mouth that opens from one frame to the next tell of a gap too soon.
@@ -189,7 +191,12 @@ def flesh(pixels: Picture, points: Floats) -> float:
         pixels: (h, w, 3) BGR.
         points: (468, 2) px in pixels.
     """
-    lab = cv2.cvtColor(pixels, cv2.COLOR_BGR2LAB).astype(np.float32)
+    # Lab of the lips alone: of all that was cut out it took a quarter of a key.
+    near, corner = cut_around(
+        pixels, points[[*UPPER_SECOND, *LOWER_SECOND, *UPPER_INNER, *LOWER_INNER]], 2
+    )
+    lab = cv2.cvtColor(near, cv2.COLOR_BGR2LAB).astype(np.float32)
+    points = points - corner.astype(np.float32)
     up, low = points[list(UPPER_INNER[2:-2])], points[list(LOWER_INNER[2:-2])]
     way = np.linspace(0.15, 0.85, 6, dtype=np.float32)[:, None, None]
     gap = _seen(lab, up * (1.0 - way) + low * way)
@@ -232,7 +239,7 @@ def teeth(within: Floats) -> float:
     return float(np.clip((ends[0] + 0.3) / 6.0 if len(ends) else ALL_TEETH, 0.3, ALL_TEETH))
 
 
-def texture(pixels: Picture, points: Floats) -> float:
+def texture(pixels: Pixels, points: Floats) -> float:
     """Logarithm of the energy of fine detail of skin and lips, whatever the inside shows."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
     detail = cv2.Laplacian(grey, cv2.CV_32F)
@@ -248,7 +255,7 @@ def evened(keys: list[Key]) -> list[Key]:
     return [replace(key, pixels=_sharpen(key.pixels, usual - key.texture)) for key in keys]
 
 
-def _sharpen(pixels: Picture, lacking: float) -> Picture:
+def _sharpen(pixels: Pixels, lacking: float) -> Pixels:
     """Raise the energy of fine detail by a logarithm, and by what resampling will take."""
     amount = float(np.clip((np.exp(lacking / 2.0) - 1.0) / ENERGY_PER_AMOUNT, 0.0, MAX_SHARPENING))
     amount += RESAMPLING_LOSS

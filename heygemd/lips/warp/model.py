@@ -8,12 +8,12 @@ from pathlib import Path
 from heygemd.lips.base import ClipReader
 from heygemd.lips.warp import cover, geometry, study, voice
 from heygemd.lips.warp.aim import Aim, hold_back, take_aim
-from heygemd.lips.warp.keys import Picture
 from heygemd.lips.warp.mesh import build_mesh
 from heygemd.lips.warp.render import draw
 from heygemd.lips.warp.study import Plan
 from heygemd.lips.warp.voice import Voice
-from heygemd.records import FaceTrack, Frames, Patch, Waveform
+from heygemd.planes import Film, Picture
+from heygemd.records import FaceTrack, Patch, Waveform
 
 ASSETS = Path(__file__).parent / "assets"
 FACE_FILE = "face.safetensors"
@@ -50,7 +50,7 @@ class Warp:
         """The person, the mouths that can be borrowed, and which serves which frame."""
         return study.study(clip, track, voice, self._basis, self._mesh)
 
-    def speak(self, frames: Frames, plan: Plan, span: range) -> list[Patch | None]:
+    def speak(self, frames: Film, plan: Plan, span: range) -> list[Patch | None]:
         """One patch per frame; the same whatever span a frame is asked for in."""
         aims = take_aim(plan, span, self._basis, self._mesh)
         return [

@@ -12,7 +12,7 @@ from heygemd.lips.warp import masks, mouth
 from heygemd.lips.warp import mesh as meshes
 from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
-from heygemd.lips.warp.keys import Key, Picture
+from heygemd.lips.warp.keys import Key, Pixels
 from heygemd.lips.warp.landmarks import INNER, LOWER_INNER, OUTER, SECOND, THIRD, UPPER_INNER
 from heygemd.lips.warp.mesh import Grid, Mesh
 
@@ -48,7 +48,7 @@ class Spot:
         ring: bool, of the pixels looked at, those around the mouth.
     """
 
-    skin: Picture
+    skin: Pixels
     grid: Grid
     goal: Floats
     alpha: Floats
@@ -74,7 +74,7 @@ def extent(goal: Floats, iod_px: float) -> Floats:
 
 
 def find_spot(
-    skin: Picture, goal: Floats, grid: Grid, iod_px: float, aperture: float
+    skin: Pixels, goal: Floats, grid: Grid, iod_px: float, aperture: float
 ) -> Spot | None:
     """Where the mouth goes; None when that is outside the picture.
 
@@ -127,7 +127,7 @@ def borrow(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> Floats:
     return _seal(layer, spot, aim)
 
 
-def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Picture]:
+def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Pixels]:
     """Each key's pixels where the goal has them."""
     first = aim.keys[0][0]
     triangles = mesh.mouth
@@ -176,7 +176,7 @@ def _lips_without_inside(key: Key, aperture: float) -> Floats:
     return points
 
 
-def _recolour(layer: Picture, spot: Spot) -> Floats:
+def _recolour(layer: Pixels, spot: Spot) -> Floats:
     """The layer in this frame's light: brightness and tint, and how they fall off to the sides."""
     if spot.ring.sum() < 30:
         return layer.astype(np.float32)
@@ -199,7 +199,7 @@ def _recolour(layer: Picture, spot: Spot) -> Floats:
     return np.asarray(lit, np.float32)
 
 
-def _match_blur(layer: Picture, spot: Spot, usual_detail: float) -> Picture:
+def _match_blur(layer: Pixels, spot: Spot, usual_detail: float) -> Pixels:
     """The layer, blurred where this frame is: a head in quick motion has no sharp mouth."""
     if usual_detail < LEAST_DETAIL:
         return layer

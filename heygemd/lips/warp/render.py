@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 
@@ -9,8 +11,9 @@ from heygemd.lips.warp import mesh as meshes
 from heygemd.lips.warp import overlay
 from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
-from heygemd.lips.warp.keys import Picture
+from heygemd.lips.warp.keys import Pixels
 from heygemd.lips.warp.mesh import Grid, Mesh
+from heygemd.planes import Picture, cut_around
 from heygemd.records import Patch
 
 SKIN_CELLS = 40  # per IOD; the map of jaw and cheeks is smooth
@@ -21,7 +24,7 @@ def draw(frame: Picture, aim: Aim, mesh: Mesh) -> Patch | None:
     """The pixels that change in one frame; None when none do.
 
     Args:
-        frame: (H, W, 3) uint8 BGR.
+        frame: what is to change.
         aim: what it should look like.
         mesh: from ``mesh.build_mesh``.
     """
@@ -63,13 +66,17 @@ def _move_skin(  # noqa: PLR0913, PLR0917 - a mesh in two places, in one picture
     triangles: meshes.Triangles,
     grid: Grid,
     iod_px: float,
-) -> tuple[Picture, Floats]:
+) -> tuple[Pixels, Floats]:
     """The frame's own lower face with the jaw where it should be, and where that changed it."""
     ids = meshes.triangle_ids(target, triangles, grid)
     offset = meshes.offsets(ids, triangles, target, source, grid)
     offset = np.asarray(cv2.GaussianBlur(offset, (0, 0), 0.02 * iod_px / grid.step))
-    map_x, map_y = meshes.backward_map(offset, grid)
-    moved = cv2.remap(frame, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    last = np.array([grid.width_px, grid.height_px], np.float32)
+    reach = np.stack([offset.min(axis=(0, 1)), offset.max(axis=(0, 1)) + last])
+    near, (left, top) = cut_around(frame, reach + np.array([grid.x_px, grid.y_px]), 3)
+    here = replace(grid, x_px=grid.x_px - int(left), y_px=grid.y_px - int(top))
+    map_x, map_y = meshes.backward_map(offset, here)
+    moved = cv2.remap(near, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
     far = np.maximum(np.abs(offset[..., 0]), np.abs(offset[..., 1]))
     alpha = cv2.resize(np.clip(8.0 * (far - 0.01), 0.0, 1.0), (grid.width_px, grid.height_px))
     return np.asarray(moved, np.uint8), np.asarray(alpha, np.float32)

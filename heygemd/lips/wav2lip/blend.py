@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from heygemd.lips.wav2lip.poses import Pose
 from heygemd.nets.wav2lip import FACE_SIZE_PX
+from heygemd.planes import Picture, cut_around
 from heygemd.records import Patch
 
 Face = NDArray[np.float32]
@@ -28,12 +29,17 @@ _MAX_COLOUR_SHIFT = 40.0
 _LEAST_ALPHA = 1 / 512  # less than this changes no pixel
 
 
-def crop(frame: NDArray[np.uint8], pose: Pose) -> NDArray[np.uint8]:
+def crop(frame: Picture, pose: Pose) -> NDArray[np.uint8]:
     """(96, 96, 3) uint8 BGR, the face upright; what lies outside the frame repeats its edge."""
     width_px, height_px = (max(1, round(edge)) for edge in pose.size_px)
+    to_crop = pose.to_crop(width_px, height_px)
+    corners = np.array([[0, 0], [width_px, 0], [0, height_px], [width_px, height_px]]) - 0.5
+    in_frame = (corners - to_crop[:, 2]) @ np.linalg.inv(to_crop[:, :2]).T
+    near, corner = cut_around(frame, in_frame, 1)
+    to_crop[:, 2] += to_crop[:, :2] @ corner
     upright = cv2.warpAffine(
-        frame,
-        pose.to_crop(width_px, height_px),
+        near,
+        to_crop,
         (width_px, height_px),
         flags=cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,

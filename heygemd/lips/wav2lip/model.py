@@ -21,7 +21,8 @@ from heygemd.lips.wav2lip.poses import Pose
 from heygemd.lips.wav2lip.published import Box
 from heygemd.log import log
 from heygemd.nets.wav2lip import FACE_SIZE_PX
-from heygemd.records import FaceTrack, Frames, Patch, Waveform
+from heygemd.planes import Film, Picture
+from heygemd.records import FaceTrack, Patch, Waveform
 
 Compat = Literal["none", "wav2lip"]
 
@@ -146,7 +147,7 @@ class Wav2LipModel:
             places = poses.place(track, info.fps)
         return Wav2LipPlan(voice.mel, starts, timeline.source, places)
 
-    def speak(self, frames: Frames, plan: Wav2LipPlan, span: range) -> list[Patch | None]:
+    def speak(self, frames: Film, plan: Wav2LipPlan, span: range) -> list[Patch | None]:
         """The patch of each frame; None where it shows no face.
 
         Raises:
@@ -211,7 +212,7 @@ def network_input(crops: NDArray[np.uint8]) -> NDArray[np.float32]:
     return faces.astype(np.float32).transpose(0, 3, 1, 2)
 
 
-def _crop(frame: NDArray[np.uint8], place: Box | Pose) -> NDArray[np.uint8]:
+def _crop(frame: Picture, place: Box | Pose) -> NDArray[np.uint8]:
     return blend.crop(frame, place) if isinstance(place, Pose) else published.crop(frame, place)
 
 
@@ -219,7 +220,7 @@ def _patch(
     face: NDArray[np.float32],
     source: NDArray[np.uint8],
     place: Box | Pose,
-    frame: NDArray[np.uint8],
+    frame: Picture,
 ) -> Patch | None:
     if not isinstance(place, Pose):
         return published.patch(face, place)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.nets.wav2lip import FACE_SIZE_PX
+from heygemd.planes import Picture
 from heygemd.records import Boxes, FaceTrack, Patch
 
 IntBoxes = NDArray[np.int64]
@@ -78,7 +79,7 @@ def place(track: FaceTrack, width_px: int, height_px: int, n_frames: int) -> lis
     return places
 
 
-def crop(frame: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+def crop(frame: Picture, box: Box) -> NDArray[np.uint8]:
     """(96, 96, 3) uint8 BGR."""
     x1, y1, x2, y2 = box
     face = cv2.resize(frame[y1:y2, x1:x2], (FACE_SIZE_PX, FACE_SIZE_PX))

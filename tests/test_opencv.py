@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from heygemd.faces.opencv import explain_import
+from heygemd.opencv import explain_import
 
 
 @pytest.mark.parametrize("library", ["libGL.so.1", "libEGL.so.1", "libGLESv2.so.2", "libgthread-2"])

@@ -1,0 +1,265 @@
+"""Frames as codecs keep them, YUV 4:2:0 planes; seen as BGR only where somebody looks.
+
+Whole frames in BGR take twice the memory and cost more than decoding does. What is cut out of a
+frame here is the same as what was cut out of the whole frame in BGR, pixel by pixel.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeAlias, cast, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heygemd.opencv import cv2
+from heygemd.records import Frames
+
+Window: TypeAlias = tuple[slice, slice]
+"""Rows and columns, without steps."""
+
+# Red's and blue's share of brightness (ITU-T H.273), by the names of ffmpeg's filters.
+WEIGHTS = {
+    "bt709": (0.2126, 0.0722), "fcc": (0.30, 0.11), "bt470bg": (0.299, 0.114),
+    "smpte170m": (0.299, 0.114), "smpte240m": (0.212, 0.087), "bt2020nc": (0.2627, 0.0593),
+}  # fmt: skip
+GREY = 128  # of both colour planes, where a pixel has no colour
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Still:
+    """One frame: (H, W, 3) uint8 BGR to whoever cuts a window out of it.
+
+    Attributes:
+        packed: (3 H / 2, W) uint8, rows of Y, of U, of V, the edges rounded up to even numbers;
+            video range, colours sited as in MPEG-2: in even columns, between two rows.
+        width_px: of the picture.
+        height_px: likewise.
+        matrix: a name in ``WEIGHTS``.
+    """
+
+    packed: NDArray[np.uint8]
+    width_px: int
+    height_px: int
+    matrix: str
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """As of an array of BGR."""
+        return self.height_px, self.width_px, 3
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in memory."""
+        return self.packed.nbytes
+
+    @property
+    def y(self) -> NDArray[np.uint8]:
+        """(H, W) brightness, 16 to 235; a view, edges rounded up."""
+        return self.packed[: 2 * len(self.packed) // 3]
+
+    @property
+    def colours(self) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """(H / 2, W / 2) U and V, 16 to 240; views, likewise."""
+        n_rows, width_px = self.packed.shape
+        both = self.packed[2 * n_rows // 3 :].reshape(2, n_rows // 3, width_px // 2)
+        return both[0], both[1]
+
+    def __getitem__(self, window: Window) -> NDArray[np.uint8]:
+        """(h, w, 3) BGR, a copy of what the window shows of the frame."""
+        top, bottom = _ends(window[0], self.height_px)
+        left, right = _ends(window[1], self.width_px)
+        if top >= bottom or left >= right:
+            return np.empty((max(0, bottom - top), max(0, right - left), 3), np.uint8)
+        colours = [_spread(plane, top, bottom, left, right) for plane in self.colours]
+        yuv = cv2.merge([self.y[top:bottom, left:right], *colours])
+        return np.asarray(cv2.transform(yuv, _to_bgr(self.matrix)), np.uint8)
+
+    def shrunk(self, width_px: int, height_px: int) -> NDArray[np.uint8]:
+        """(height_px, width_px, 3) BGR, the whole frame averaged down."""
+        size = (width_px, height_px)
+        whole = [self.y[: self.height_px, : self.width_px], *self.colours]
+        planes = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in whole]
+        return np.asarray(cv2.transform(cv2.merge(planes), _to_bgr(self.matrix)), np.uint8)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Planes:
+    """Some frames of one clip: (N, H, W, 3) uint8 BGR to whoever cuts windows out of them.
+
+    Attributes:
+        packed: (N, 3 H / 2, W) uint8, see ``Still``.
+        width_px: of the picture.
+        height_px: likewise.
+        matrix: a name in ``WEIGHTS``.
+    """
+
+    packed: NDArray[np.uint8]
+    width_px: int
+    height_px: int
+    matrix: str
+
+    def __post_init__(self) -> None:
+        wanted = packed_shape(len(self.packed), self.width_px, self.height_px)
+        if self.packed.shape != wanted:
+            raise ValueError(f"planes {self.packed.shape}, want {wanted}")
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """As of an array of BGR."""
+        return len(self.packed), self.height_px, self.width_px, 3
+
+    def __len__(self) -> int:
+        return len(self.packed)
+
+    def __iter__(self) -> Iterator[Still]:
+        return (self[at] for at in range(len(self)))
+
+    @overload
+    def __getitem__(self, at: int) -> Still: ...
+    @overload
+    def __getitem__(self, at: slice) -> Planes: ...
+    def __getitem__(self, at: int | slice) -> Still | Planes:
+        facts = self.width_px, self.height_px, self.matrix
+        if isinstance(at, slice):
+            return Planes(self.packed[at], *facts)
+        return Still(self.packed[operator.index(at)], *facts)
+
+    def bgr(self) -> Frames:
+        """(N, H, W, 3) BGR, all of it."""
+        frames = np.empty(self.shape, np.uint8)
+        for frame, still in zip(frames, self, strict=True):
+            frame[:] = still[:, :]
+        return frames
+
+
+Picture: TypeAlias = NDArray[np.uint8] | Still
+"""(H, W, 3) BGR, 0..255, from which rows and columns can be cut."""
+
+Film: TypeAlias = Frames | Planes
+"""(N, H, W, 3), a picture per frame."""
+
+
+def packed_shape(n_frames: int, width_px: int, height_px: int) -> tuple[int, int, int]:
+    """Of an array that holds the planes of so many frames."""
+    return n_frames, (height_px + height_px % 2) * 3 // 2, width_px + width_px % 2
+
+
+def of_bgr(frames: Frames, matrix: str) -> Planes:
+    """Planes of (N, H, W, 3) BGR; what makes an edge even repeats the last row or column."""
+    n_frames, height_px, width_px = frames.shape[:3]
+    packed = np.empty(packed_shape(n_frames, width_px, height_px), np.uint8)
+    planes = Planes(packed, width_px, height_px, matrix)
+    for frame, still in zip(frames, planes, strict=True):
+        odd = ((0, 0), (0, height_px % 2), (0, width_px % 2))
+        y, u, v = np.pad(yuv_of(frame, matrix), odd, mode="edge")
+        still.y[:] = y
+        full = np.pad(np.stack([u, v]), ((0, 0), (0, 0), (1, 0)), mode="edge").astype(np.float32)
+        for plane, few in zip(still.colours, gathered(full), strict=True):
+            plane[:] = few + 0.5  # the cast truncates
+    return planes
+
+
+def joined(films: Sequence[Film]) -> Film:
+    """The same frames, one after another."""
+    first = films[0]
+    if len(films) == 1:
+        return first
+    if isinstance(first, Planes):
+        packed = np.concatenate([cast("Planes", film).packed for film in films])
+        return Planes(packed, first.width_px, first.height_px, first.matrix)
+    return np.concatenate(cast("Sequence[Frames]", films))
+
+
+def shrunk(picture: Picture, width_px: int, height_px: int) -> NDArray[np.uint8]:
+    """(height_px, width_px, 3) BGR, the whole picture averaged down."""
+    if isinstance(picture, Still):
+        return picture.shrunk(width_px, height_px)
+    small = cv2.resize(picture, (width_px, height_px), interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def cut_around(
+    picture: Picture, points: NDArray[np.floating], pad_px: int
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """(h, w, 3) BGR, the part of a picture that holds some places, and (2,) its corner, x y.
+
+    Args:
+        picture: where to cut; at its border the part ends, but it is never empty.
+        points: (P, 2) px.
+        pad_px: added on all sides.
+    """
+    size = np.array(picture.shape[1::-1])
+    first = np.clip(np.floor(points.min(axis=0)).astype(np.int64) - pad_px, 0, size - 1)
+    stop = np.clip(np.ceil(points.max(axis=0)).astype(np.int64) + pad_px + 1, first + 1, size)
+    return picture[first[1] : stop[1], first[0] : stop[0]], first
+
+
+def yuv_of(pixels: NDArray[np.uint8], matrix: str) -> NDArray[np.uint8]:
+    """(3, h, w) Y, U and V of each pixel of (h, w, 3) BGR, video range."""
+    return np.array(cv2.split(cv2.transform(pixels, _from_bgr(matrix))), np.uint8)
+
+
+def gathered(full: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(..., h / 2, w // 2) means about every second column of pairs of rows, from 4:4:4 to 4:2:0.
+
+    Args:
+        full: (..., h, w) of each pixel, h even and w odd: it begins left of the first pair.
+    """
+    rows = full[..., 0::2, :] + full[..., 1::2, :]
+    means = rows[..., 1::2] * np.float32(2)
+    means += rows[..., 0:-1:2]
+    means += rows[..., 2::2]
+    means *= np.float32(1 / 8)
+    return means
+
+
+def _spread(
+    plane: NDArray[np.uint8], top: int, bottom: int, left: int, right: int
+) -> NDArray[np.uint8]:
+    """(bottom - top, right - left) a colour plane at every pixel of a window."""
+    first_row, first_column = max(top // 2 - 1, 0), left // 2
+    part = plane[first_row : (bottom + 1) // 2 + 1, first_column : (right + 1) // 2 + 1]
+    n_rows, n_columns = part.shape
+    size = (n_columns, 2 * n_rows)
+    tall = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    wide = np.empty((2 * n_rows, 2 * n_columns), np.uint8)
+    wide[:, 0::2] = tall
+    wide[:, -1] = tall[:, -1]
+    one, other = tall[:, :-1], tall[:, 1:]
+    half = (one ^ other) >> 1
+    # Halves are rounded up in one row and down in the next, or colours would shift.
+    np.subtract((one | other)[0::2], half[0::2], out=wide[0::2, 1:-1:2])
+    np.add((one & other)[1::2], half[1::2], out=wide[1::2, 1:-1:2])
+    down, across = top - 2 * first_row, left - 2 * first_column
+    return wide[down : down + bottom - top, across : across + right - left]
+
+
+def _ends(part: slice, length: int) -> tuple[int, int]:
+    first, stop, step = part.indices(length)
+    if step != 1:
+        raise ValueError(f"a window with steps of {step}, want 1")
+    return first, stop
+
+
+@cache
+def _to_bgr(matrix: str) -> NDArray[np.float64]:
+    """(3, 4) from Y, U, V of video range to B, G, R."""
+    red, blue = WEIGHTS[matrix]
+    green = 1.0 - red - blue
+    y = 255 / 219
+    of_u, of_v = 2 * (1 - blue) * 255 / 224, 2 * (1 - red) * 255 / 224
+    linear = np.array(
+        [[y, of_u, 0.0], [y, -of_u * blue / green, -of_v * red / green], [y, 0.0, of_v]]
+    )
+    return np.column_stack([linear, -linear @ [16, GREY, GREY]])
+
+
+@cache
+def _from_bgr(matrix: str) -> NDArray[np.float64]:
+    """(3, 4) the way back."""
+    back = np.linalg.inv(_to_bgr(matrix)[:, :3])
+    return np.column_stack([back, [16, GREY, GREY]])

@@ -1,0 +1,108 @@
+"""Frames kept as planes show the same BGR as whole frames of BGR would."""
+
+import lavfi
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from heygemd import planes
+from heygemd.media.filters import ACCURATE
+from heygemd.planes import Planes
+
+SIZE = (26, 18)
+
+
+def noise(seed, width_px, height_px, n_frames=1):
+    shape = planes.packed_shape(n_frames, width_px, height_px)
+    packed = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+    return Planes(packed, width_px, height_px, "bt709")
+
+
+def smooth(width_px, height_px):
+    """(1, H, W, 3) colours that 4:2:0 can hold."""
+    y, x = np.mgrid[:height_px, :width_px]
+    frame = [60 + x * 140 // width_px, 60 + y * 140 // height_px, 80 + (x + y) * 90 // 200]
+    return np.stack(frame, axis=-1)[None].astype(np.uint8)
+
+
+@settings(deadline=None)  # a busy machine is no fault
+@given(
+    st.integers(0, 99), st.integers(1, 27), st.integers(1, 19),
+    st.integers(0, 30), st.integers(0, 30), st.integers(0, 30), st.integers(0, 30),
+)  # fmt: skip
+def test_a_window_shows_what_the_whole_frame_shows_there(seed, width, height, x1, x2, y1, y2):  # noqa: PLR0917
+    film = noise(seed, width, height)
+
+    assert np.array_equal(film[0][y1:y2, x1:x2], film.bgr()[0, y1:y2, x1:x2])
+
+
+@pytest.mark.parametrize("matrix", planes.WEIGHTS)
+def test_every_matrix_gives_what_ffmpeg_gives(tmp_path, matrix):
+    path = lavfi.film(
+        tmp_path / "clip.mkv", "-vf", "gblur=4", n_frames=1,
+        codec=("-c:v", "ffv1", "-pix_fmt", "yuv420p"),
+    )  # fmt: skip
+    packed = np.frombuffer(lavfi.raw_frames(path, pixel_format="yuv420p"), np.uint8)
+    ours = Planes(packed.reshape(1, 180, 160), 160, 120, matrix).bgr()
+    tags = f"in_color_matrix={matrix}:in_range=tv:in_h_chr_pos=0:in_v_chr_pos=128"
+    convert = f"scale=flags={ACCURATE}:{tags},format=gbrp"
+    true = np.frombuffer(lavfi.raw_frames(path, "-vf", convert), np.uint8).reshape(ours.shape)
+    error = ours.astype(int) - true
+
+    assert np.abs(error).max() <= 5
+    assert np.abs(error).mean() < 1
+    assert np.abs(error.mean(axis=(0, 1, 2))).max() < 1  # ffmpeg's own is half a step off
+
+
+@pytest.mark.parametrize("size", [(160, 120), (161, 121), (1, 1)])
+def test_bgr_goes_into_planes_and_back(size):
+    frames = smooth(*size)
+    error = planes.of_bgr(frames, "bt709").bgr().astype(int) - frames
+
+    assert np.abs(error).max() <= 6
+    assert np.abs(error).mean() < 1.2
+    if error.size > 3:
+        assert np.abs(error.mean(axis=(0, 1, 2))).max() < 0.4
+
+
+def test_colours_are_not_shifted_sideways():
+    frames = np.full((1, 16, 64, 3), 128, np.uint8)
+    frames[:, :, 32:] = (200, 60, 128)  # an edge of colour alone
+    back = planes.of_bgr(frames, "bt709").bgr()[0, 8, :, 0].astype(float)
+    step = back - back[0]
+
+    assert 64 - step.sum() / step[-1] == pytest.approx(32, abs=0.1)  # where the edge stands
+
+
+def test_a_frame_averaged_down_looks_like_the_frame():
+    film = planes.of_bgr(smooth(160, 120), "bt709")
+    small = film[0].shrunk(40, 30)
+
+    assert np.abs(small.astype(int) - planes.shrunk(film.bgr()[0], 40, 30)).max() <= 4
+
+
+def test_what_is_cut_around_places_holds_them_and_ends_at_the_border():
+    film = noise(1, *SIZE)
+    part, corner = planes.cut_around(film[0], np.array([[4.5, 3.0], [10.0, 30.0]]), 2)
+    away, at = planes.cut_around(film[0], np.array([[-9.0, -9.0]]), 2)
+
+    assert corner.tolist() == [2, 1]
+    assert np.array_equal(part, film.bgr()[0, 1:18, 2:13])
+    assert (away.shape, at.tolist()) == ((1, 1, 3), [0, 0])
+
+
+def test_films_are_joined_as_arrays_are():
+    film = noise(2, *SIZE, n_frames=5)
+    both = planes.joined([film[:2], film[2:]])
+
+    assert np.array_equal(both.packed, film.packed)
+    assert np.array_equal(planes.joined([film.bgr()[:2], film.bgr()[2:]]), film.bgr())
+
+
+def test_windows_with_steps_and_planes_of_another_size_are_refused():
+    film = noise(3, *SIZE)
+    with pytest.raises(ValueError, match="steps of 2"):
+        film[0][::2, :]
+    with pytest.raises(ValueError, match=r"want \(1, 27, 28\)"):
+        Planes(film.packed, 28, 18, "bt709")
