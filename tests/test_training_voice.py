@@ -10,7 +10,7 @@ import torch
 import heygemd.lips.warp
 from heygemd.lips.warp import geometry
 from training import speech, voice
-from training.phones import silence, unknown
+from training.phones import silence
 from training.talks import Talk
 
 ASSETS = Path(heygemd.lips.warp.__file__).parent / "assets"
@@ -31,15 +31,14 @@ def material():
         coefs=rng.normal(0.0, 1.0, (75, 10)).astype(np.float32),
         aperture=np.zeros(75, np.float32),
         times_s=(np.arange(75) + 0.5) / 25,
-        said=unknown(120),
     )
-    lesson = speech.Lesson(columns, silence(120), "nobody", (), np.zeros((0, 0), np.float32))
+    lesson = speech.Lesson(columns, silence(120), "nobody")
     basis = geometry.load_basis(ASSETS / "face.safetensors")
     return voice.Material([talk], [lesson], basis)
 
 
 @pytest.mark.timeout(120)  # torch imports its compiler at an optimiser's first step
-def test_lessons_without_lips_can_be_learned_and_a_seed_gives_the_same_weights_twice(material):
+def test_a_seed_gives_the_same_weights_twice_and_another_seed_others(material):
     one, again = (voice.train(material, RECIPE).state_dict() for _ in range(2))
     other = voice.train(material, replace(RECIPE, seed=1)).state_dict()
 
@@ -53,3 +52,9 @@ def test_one_person_with_many_clips_does_not_drown_the_others():
     assert shares.sum() == pytest.approx(1.0)
     assert shares[-1] == pytest.approx(10 * shares[0])
     assert shares[-1] == pytest.approx(1 / 11)
+
+
+def test_averaged_weights_know_what_the_layers_have_seen_of_their_inputs(material):
+    seen = voice.train(material, RECIPE).norm.running_mean
+
+    assert seen.abs().max() > 0.0  # where a fresh layer starts

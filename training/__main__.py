@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,22 +13,13 @@ import torch
 from safetensors.torch import save_file
 
 from heygemd.lips.warp import geometry
-from training import align, recordings, report, speech, teacher, voice
+from training import recordings, report, speech, voice
 from training import talks as recorded
-from training.phones import said
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from heygemd.lips.warp.geometry import Basis
     from heygemd.nets.voice import VoiceNet
-    from training.speech import Lesson
-    from training.talks import Talk
 
 N_LESSONS = 1200
-N_TEACHER_STEPS = 800
-FIRST_RECIPE = voice.Recipe(n_steps=1000, n_channels=96, taught=0.0, ema=0.99)
-RECIPE = voice.Recipe(n_steps=2500, n_channels=96, ema=0.998)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,36 +67,15 @@ def train(paths: Paths, seed: int) -> None:
     print("basis: variance explained", np.round(explained, 3).tolist(), flush=True)
     talks = recorded.talks(people, basis)
     lessons = speech.corpus(N_LESSONS, np.random.default_rng(seed))
-    first = voice.train(voice.Material(talks, lessons, basis), replace(FIRST_RECIPE, seed=seed))
-    talks, lessons = taught(talks, lessons, first, basis, seed)
-    material = voice.Material(talks, lessons, basis)
-    net = voice.train(material, replace(RECIPE, seed=seed), start=first)
-    save(net, paths.out / "voice.safetensors", seed)
+    recipe = voice.Recipe(seed=seed)
+    net = voice.train(voice.Material(talks, lessons, basis), recipe)
+    save(net, paths.out / "voice.safetensors", recipe)
 
 
-def taught(
-    talks: Sequence[Talk], lessons: Sequence[Lesson], first: VoiceNet, basis: Basis, seed: int
-) -> tuple[list[Talk], list[Lesson]]:
-    """Talks with their phones found, and lessons with the lips that these talks teach."""
-    phones = [
-        align.align(align.viseme_scores(talk.mel, first), align.grid_phones(talk.name))
-        for talk in talks
-    ]
-    net = teacher.train(talks, phones, basis, seed=seed, n_steps=N_TEACHER_STEPS)
-    named = [
-        replace(talk, said=said(spans, speech.step_moments_s(len(talk.said.viseme))))
-        for talk, spans in zip(talks, phones, strict=True)
-    ]
-    drawn = [
-        replace(one, coefs=teacher.draw(net, one.phones, len(one.said.viseme))) for one in lessons
-    ]
-    return named, drawn
-
-
-def save(net: VoiceNet, path: Path, seed: int) -> None:
+def save(net: VoiceNet, path: Path, recipe: voice.Recipe) -> None:
     """Write the weights, with the recipe beside them in the file's header."""
     tensors = {name: value.contiguous() for name, value in net.state_dict().items()}
-    header = json.dumps(asdict(replace(RECIPE, seed=seed)), sort_keys=True)
+    header = json.dumps(asdict(recipe), sort_keys=True)
     save_file(tensors, path, metadata={"recipe": header})
 
 

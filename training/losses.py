@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _SOFTEN = 0.7  # coefs count by spread ** 0.7: jaw first, but fine shape not last
 _CLOSED = 0.02  # IOD
-_CLOSED_WEIGHT = 2.0  # a mouth that should be closed counts this much more
+_CLOSED_WEIGHT = 3.0  # a mouth that should be closed counts this much more
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,15 +117,6 @@ class Said:
         )
 
 
-def unknown(n_moments: int) -> Said:
-    """Something, but nobody knows what."""
-    return Said(
-        np.full(n_moments, -1, np.int64),
-        np.zeros((n_moments, len(TRAITS)), np.float32),
-        np.zeros(n_moments, np.bool_),
-    )
-
-
 def silence(n_moments: int) -> Said:
     """Nothing at all."""
     return Said(

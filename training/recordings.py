@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from training.landmarks import Recording
 
-N_CLIPS_OF_S1 = 400  # of 1000; more of one man teaches little
+N_CLIPS_OF_S1 = 200  # of 1000; more of one man teaches little
 
 
 def grid_clips(data: Path, seed: int, n_clips_of_s1: int = N_CLIPS_OF_S1) -> list[Path]:

@@ -14,7 +14,7 @@ from training import sounds, texts
 from training.espeak import Speaker
 from training.flite import Flite
 from training.footage import RATE_HZ
-from training.phones import Phone, Said, said
+from training.phones import Said, said
 from training.utterance import Utterance
 
 if TYPE_CHECKING:
@@ -49,20 +49,11 @@ class Lesson:
         mel: (80, N) float32 log-mel of the levelled sound.
         said: what is said at each of the network's T steps.
         voice: which voice spoke.
-        phones: (start_s, end_s, IPA) on the mel's clock.
-        coefs: (T, K) float32 whitened, the lips that a teacher drew for the phones; empty before.
     """
 
     mel: NDArray[np.float32]
     said: Said
     voice: str
-    phones: tuple[Phone, ...]
-    coefs: NDArray[np.float32]
-
-    @property
-    def times_s(self) -> NDArray[np.float64]:
-        """(T,) moments of the steps."""
-        return step_moments_s(len(self.said.viseme))
 
 
 def step_moments_s(n_steps: int) -> NDArray[np.float64]:
@@ -83,8 +74,6 @@ def lesson(utterance: Utterance, rng: np.random.Generator, *, clean: bool = Fals
         mel=columns,
         said=said(phones, step_moments_s(columns.shape[1] // 2)),
         voice=utterance.voice,
-        phones=phones,
-        coefs=np.zeros((0, 0), np.float32),
     )
 
 

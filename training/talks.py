@@ -13,7 +13,6 @@ from heygemd.lips.warp import geometry
 from heygemd.lips.warp.voice import level
 from training import basis as bases
 from training import split
-from training.phones import Said, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,7 +38,6 @@ class Talk:
         coefs: (T, K) float32 whitened.
         aperture: (T,) float32 measured, IOD of a mouth of scale 1, 0 at rest.
         times_s: (T,) middles of the frames.
-        said: what is said at each step of the network; unknown until aligned.
     """
 
     name: str
@@ -48,7 +46,6 @@ class Talk:
     coefs: NDArray[np.float32]
     aperture: NDArray[np.float32]
     times_s: NDArray[np.float64]
-    said: Said
 
 
 def usable(recording: Recording) -> bool:
@@ -124,7 +121,6 @@ def _talk(recording: Recording, shapes: Floats, rest: Floats, who: str, basis: B
         coefs=geometry.coefs(shapes, rest, basis),
         aperture=gap / geometry.mouth_scale(rest),
         times_s=recording.times_s,
-        said=unknown(columns.shape[1] // 2),
     )
 
 

@@ -45,24 +45,24 @@ class Recipe:
         n_lessons: windows of synthetic speech in a batch.
         n_noises: windows without speech in a batch.
         n_quiet: of so many windows without speech.
+        rate: of learning at its peak, a tenth of the way; it falls to nothing.
+        dropout: share of channels left out of every block.
+        named: weight of naming what is said; more of it starves the mouths.
         ema: decay of the averaged weights that are kept.
-        taught: weight of the lips that the teacher drew for synthetic speech.
-        named: weight of the visemes of recorded talkers.
     """
 
     seed: int = 0
     n_steps: int = 2000
     n_channels: int = 96
-    n_talks: int = 10
-    n_lessons: int = 10
+    n_talks: int = 14
+    n_lessons: int = 8
     n_noises: int = 2
     n_quiet: int = 200
-    rate: float = 2e-3
+    rate: float = 3e-3
     weight_decay: float = 0.1
-    dropout: float = 0.25
-    ema: float = 0.998
-    taught: float = 0.5
-    named: float = 0.5
+    dropout: float = 0.1
+    named: float = 0.2
+    ema: float = 0.995
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class Material:
     """What there is to learn from.
 
     Attributes:
-        talks: recorded mouths, what they say unknown or aligned.
-        lessons: synthetic speech, its lips drawn by a teacher.
+        talks: recorded mouths; what they say is not known.
+        lessons: synthetic speech; what its lips do is not known.
         basis: what the mouths were measured in.
     """
 
@@ -101,11 +101,11 @@ class _Batch:
 
     Attributes:
         mel: (B, 80, N).
-        coefs: (B', K, T).
-        inside: (B', T) bool, where coefs and visemes hold.
-        viseme: (B, T) int64, -1 where not known.
-        traits: (B, T, n_traits).
-        core: (B, T) bool.
+        coefs: (n talks, K, T).
+        inside: (n talks, T) bool, where coefs hold.
+        viseme: (B - n talks, T) int64, -1 where not known.
+        traits: (B - n talks, T, n_traits).
+        core: (B - n talks, T) bool.
     """
 
     mel: Tensor
@@ -120,7 +120,6 @@ def train(
     material: Material,
     recipe: Recipe,
     *,
-    start: VoiceNet | None = None,
     watch: Callable[[int, VoiceNet], None] | None = None,
 ) -> VoiceNet:
     """A network that follows the talks and obeys the lessons, in evaluation mode on the CPU.
@@ -128,7 +127,6 @@ def train(
     Args:
         material: talks are drawn by ``speaker_shares``, lessons all alike.
         recipe: sizes, rates and the seed; the same recipe gives the same weights on one machine.
-        start: goes on from these weights instead of random ones.
         watch: called every 250 steps with the step and the averaged network.
     """
     torch.manual_seed(recipe.seed)
@@ -140,8 +138,6 @@ def train(
         n_channels=recipe.n_channels,
         dropout=recipe.dropout,
     ).to(device)
-    if start is not None:
-        net.load_state_dict(start.state_dict())
     kept = copy.deepcopy(net).eval()
     optimiser = torch.optim.AdamW(net.parameters(), recipe.rate, weight_decay=recipe.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -191,22 +187,24 @@ def quiet_windows(n_windows: int, rng: np.random.Generator) -> list[NDArray[np.f
 
 def _batch(pool: _Pool, recipe: Recipe, rng: np.random.Generator) -> _Batch:
     """Talks, lessons and noises, in this order."""
-    talks, lessons, noises = pool.talks, pool.lessons, pool.noises
-    crowd = [talk.mel for talk in talks]
+    crowd = [talk.mel for talk in pool.talks]
     heard, coefs, inside = [], [], []
     spoken: list[Said] = []
-    talks_drawn = [talks[i] for i in rng.choice(len(talks), recipe.n_talks, p=pool.shares)]
-    lessons_drawn = [lessons[i] for i in rng.integers(len(lessons), size=recipe.n_lessons)]
-    for source in (*talks_drawn, *lessons_drawn):
-        window = augment.window(source.mel, rng, crowd)
-        rows, known = _lips(source, window.source_s, n_coefs=talks[0].coefs.shape[1])
+    talks = [pool.talks[i] for i in rng.choice(len(pool.talks), recipe.n_talks, p=pool.shares)]
+    lessons = [pool.lessons[i] for i in rng.integers(len(pool.lessons), size=recipe.n_lessons)]
+    for talk in talks:
+        window = augment.window(talk.mel, rng, crowd)
+        rows, known = augment.targets_at(window.source_s, talk.times_s, talk.coefs)
         heard.append(window.mel)
         coefs.append(rows.T)
         inside.append(known)
-        spoken.append(augment.said_at(window.source_s, source.said))
-    for choice in rng.integers(len(noises), size=recipe.n_noises):
+    for lesson in lessons:
+        window = augment.window(lesson.mel, rng, crowd)
+        heard.append(window.mel)
+        spoken.append(augment.said_at(window.source_s, lesson.said))
+    for choice in rng.integers(len(pool.noises), size=recipe.n_noises):
         lift = rng.uniform(-2.0, 1.0)
-        heard.append(np.clip(noises[choice] + np.float32(lift), mel.SILENCE, -mel.SILENCE))
+        heard.append(np.clip(pool.noises[choice] + np.float32(lift), mel.SILENCE, -mel.SILENCE))
         spoken.append(silence(augment.N_STEPS))
     tensors = [torch.from_numpy(np.stack(column)) for column in (heard, coefs, inside)]
     tensors += [
@@ -216,34 +214,25 @@ def _batch(pool: _Pool, recipe: Recipe, rng: np.random.Generator) -> _Batch:
     return _Batch(*tensors)
 
 
-def _lips(
-    source: Talk | Lesson, source_s: NDArray[np.float64], *, n_coefs: int
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """(N_STEPS, K) coefs and where they hold: nowhere, while nobody has drawn a lesson's lips."""
-    if not len(source.coefs):
-        return np.zeros((len(source_s), n_coefs), np.float32), np.zeros(len(source_s), np.bool_)
-    return augment.targets_at(source_s, source.times_s, source.coefs)
-
-
 def _loss(
     net: VoiceNet, batch: _Batch, recipe: Recipe, by: losses.Measure, device: torch.device
 ) -> Tensor:
     coefs, logits = net(batch.mel.to(device))
     first, second = recipe.n_talks, recipe.n_talks + recipe.n_lessons
-    asked = (batch.coefs.to(device), batch.inside.to(device))
     viseme, traits, core = (t.to(device) for t in (batch.viseme, batch.traits, batch.core))
+    n_lessons = recipe.n_lessons
     loss: Tensor = (
-        losses.follow(coefs[:first], asked[0][:first], asked[1][:first], by)
-        + recipe.taught * losses.follow(coefs[first:second], asked[0][first:], asked[1][first:], by)
-        + losses.obey(coefs[first:second], viseme[first:second], core[first:second], by)
-        + losses.name_sounds(logits[first:], viseme[first:], traits[first:])
-        + recipe.named * losses.name_sounds(logits[:first], viseme[:first], traits[:first])
+        losses.follow(coefs[:first], batch.coefs.to(device), batch.inside.to(device), by)
+        + losses.obey(coefs[first:second], viseme[:n_lessons], core[:n_lessons], by)
+        + recipe.named * losses.name_sounds(logits[first:], viseme, traits)
         + losses.stay_closed(coefs[second:], by)
     )
     return loss
 
 
 def _average(kept: VoiceNet, net: VoiceNet, decay: float) -> None:
-    with torch.no_grad():
-        for mean, new in zip(kept.parameters(), net.parameters(), strict=True):
-            mean.lerp_(new, 1.0 - decay)
+    """Move the averaged weights, and what the layers have seen of their inputs, to the new ones."""
+    new = net.state_dict()
+    for name, mean in kept.state_dict().items():
+        if mean.is_floating_point():  # batch normalisation's count of batches is none
+            mean.lerp_(new[name], 1.0 - decay)

@@ -77,7 +77,6 @@ def load_net(path: Path) -> VoiceNet:
             n_coefs=len(tensors["shape.bias"]),
             n_traits=len(tensors["name.bias"]) - N_VISEMES,
             n_channels=len(tensors["norm.weight"]),
-            n_moving=len(tensors["rest.weight"]),
         )
         net.load_state_dict(tensors)
     except (OSError, SafetensorError, KeyError, RuntimeError) as error:
