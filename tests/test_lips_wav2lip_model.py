@@ -157,6 +157,7 @@ def clip():
 
 
 # Fewer windows than frames, and more: the clip starts over.
+@pytest.mark.timeout(120)  # the network twice, layer by layer in single precision
 @pytest.mark.parametrize("n_columns", [30, 49])
 def test_composed_frames_are_those_of_the_published_inference_bit_for_bit(
     compatible, clip, n_columns
