@@ -15,6 +15,7 @@ from heygemd.models import Models
 from heygemd.quality import SyncScore
 from heygemd.records import Clip, EncodeOptions, Patch, RenderOptions
 from heygemd.render import ClipTask, Studio, hear, meet, render_clip
+from heygemd.witness import JudgedVoice
 
 pytestmark = pytest.mark.timeout(120)  # each film is encoded, on a busy machine
 
@@ -69,7 +70,7 @@ def rendered(studio, media, out, restorer=None, *, lips=None, scorer=None, **opt
     models = Models(FixedFace(has_points=True), lips or Painter(), restorer=restorer, scorer=scorer)
     heard = hear(media / "voice.wav", chosen, models.lips, studio)
     if scorer is not None:
-        heard = replace(heard, judged=np.zeros((80, 240), np.float32))
+        heard = replace(heard, judged=JudgedVoice(np.zeros((80, 240), np.float32)))
     clip = Clip("0001", "clip.mp4", "clip", media / "clip.mp4")
     result = render_clip(ClipTask(clip, heard, out / "out.mp4", chosen), models, studio)
     frames = np.frombuffer(lavfi.raw_frames(out / "out.mp4"), np.uint8).reshape(-1, 120, 160, 3)
