@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from wav2lip_weights import write_checkpoint
 
 from heygemd.errors import AudioError, ConfigError, GpuLostError, ModelError, OutOfMemoryError
 from heygemd.lips.wav2lip import network as networks
 from heygemd.lips.wav2lip.model import Wav2LipModel, Wav2LipVoice, network_input
-from heygemd.nets.wav2lip import Wav2Lip
 from heygemd.records import FaceTrack, Timeline, VideoInfo, Waveform
 
 
@@ -49,15 +49,7 @@ def lay(frame, patch):
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """A published-style checkpoint whose random weights draw busy pictures."""
-    torch.manual_seed(11)
-    model = Wav2Lip()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.8, 1.6)
-            nn.init.uniform_(module.bias, -0.3, 0.3)
-    nn.init.normal_(model.output_block[1].weight, std=2.0)
-    path = tmp_path_factory.mktemp("weights") / "wav2lip.pth"
-    torch.save({"state_dict": model.state_dict()}, path)
+    path = write_checkpoint(tmp_path_factory.mktemp("weights") / "wav2lip.pth", 11)
     yield path
     path.unlink()
 

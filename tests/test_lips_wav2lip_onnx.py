@@ -5,33 +5,21 @@ import builtins
 import pytest
 import torch
 from torch import nn
+from wav2lip_weights import write_checkpoint
 
 from heygemd.errors import ConfigError, DependencyError, ModelError
 from heygemd.lips import checkpoints
 from heygemd.lips.wav2lip import network, onnx
 from heygemd.lips.wav2lip.model import Wav2LipModel
-from heygemd.nets.wav2lip import Wav2Lip
 
 pytestmark = pytest.mark.timeout(180)  # writing ONNX traces the whole network, once for all tests
 CPU = torch.device("cpu")
 
 
-def random_weights(path, seed):
-    torch.manual_seed(seed)
-    model = Wav2Lip()
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm2d):
-            nn.init.uniform_(module.weight, 0.8, 1.6)
-            nn.init.uniform_(module.bias, -0.3, 0.3)
-    nn.init.normal_(model.output_block[1].weight, std=2.0)
-    torch.save({"state_dict": model.state_dict()}, path)
-    return path
-
-
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory):
     """A checkpoint, exported beside itself."""
-    path = random_weights(tmp_path_factory.mktemp("weights") / "wav2lip.pth", 11)
+    path = write_checkpoint(tmp_path_factory.mktemp("weights") / "wav2lip.pth", 11)
     onnx.export(checkpoints.read(path)[1], onnx.beside(path))
     return path
 
@@ -101,7 +89,7 @@ def test_a_backend_that_was_asked_for_wants_the_export_and_says_how(full, tmp_pa
 
 
 def test_the_export_of_another_checkpoint_is_refused(checkpoint, tmp_path):
-    other = random_weights(tmp_path / "other.pth", 12)
+    other = write_checkpoint(tmp_path / "other.pth", 12)
     onnx.beside(other).write_bytes(onnx.beside(checkpoint).read_bytes())
     for backend in ("auto", "onnx"):
         with pytest.raises(ModelError, match="draws other pictures than its checkpoint"):
