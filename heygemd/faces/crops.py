@@ -6,7 +6,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.opencv import cv2
-from heygemd.planes import Picture, cut_around
+from heygemd.planes import Film, Picture, cut_around
+
+
+def cut_all(
+    frames: Film, views: NDArray[np.float32], size: tuple[int, int], *, grey: bool
+) -> NDArray[np.uint8]:
+    """The crop of every frame, see ``cut``; black where there is no view.
+
+    Args:
+        frames: where to cut.
+        views: (N, 2, 3) of these frames; NaN where there is nothing to cut.
+        size: (width, height) of the crops, px.
+        grey: as for ``cut``.
+    """
+    crops = np.zeros((len(frames), *size[::-1], *(() if grey else (3,))), np.uint8)
+    for crop, frame, view in zip(crops, frames, views, strict=True):
+        if np.isfinite(view).all():
+            crop[:] = cut(frame, view, size, grey=grey)
+    return crops
 
 
 def cut(

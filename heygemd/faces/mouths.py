@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.faces.crops import cut
+from heygemd.faces.crops import cut_all
 from heygemd.planes import Film
 from heygemd.records import Points
 
@@ -64,11 +64,7 @@ def cut_mouths(frames: Film, views: NDArray[np.float32]) -> NDArray[np.uint8]:
     Returns:
         (N, 64, 96) grey; black where no face is.
     """
-    crops = np.zeros((len(frames), HEIGHT_PX, WIDTH_PX), np.uint8)
-    for crop, frame, view in zip(crops, frames, views, strict=True):
-        if np.isfinite(view).all():
-            crop[:] = cut(frame, view, (WIDTH_PX, HEIGHT_PX), grey=True)
-    return crops
+    return cut_all(frames, views, (WIDTH_PX, HEIGHT_PX), grey=True)
 
 
 def _mean_around(values: NDArray[np.float64]) -> NDArray[np.float64]:

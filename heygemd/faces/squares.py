@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.faces.crops import cut
+from heygemd.faces.crops import cut_all
 from heygemd.nets.syncnet import FACE_PX
 from heygemd.planes import Film
 from heygemd.records import Boxes
@@ -46,11 +46,7 @@ def cut_squares(frames: Film, views: NDArray[np.float32]) -> NDArray[np.uint8]:
         frames: what the faces are in.
         views: (N, 2, 3) of these frames, from ``square_views``.
     """
-    crops = np.zeros((len(frames), FACE_PX, FACE_PX, 3), np.uint8)
-    for crop, frame, view in zip(crops, frames, views, strict=True):
-        if np.isfinite(view).all():
-            crop[:] = cut(frame, view, (FACE_PX, FACE_PX), grey=False)
-    return crops
+    return cut_all(frames, views, (FACE_PX, FACE_PX), grey=False)
 
 
 def _steady(values: NDArray[np.float64]) -> NDArray[np.float64]:
