@@ -70,7 +70,8 @@ class Witness:
         moments = (np.arange(SYNCNET_FRAMES if by_syncnet else 0) + 0.5) / FPS
         at = (moments * float(timeline.fps)).astype(np.int64)
         self._at = at[at < timeline.n_frames]
-        self._squares = square_views(faces.boxes[timeline.source])[self._at]
+        followed = timeline.source if by_syncnet else timeline.source[:0]
+        self._squares = square_views(faces.boxes[followed])[self._at]
         self._faces = np.zeros((len(self._at), FACE_PX, FACE_PX, 3), np.uint8)
 
     def see(self, start: int, frames: Film) -> None:
