@@ -81,7 +81,7 @@ def result_of(done: Done) -> ClipResult:
         silences=silent_frames(done.silences, timeline),
         runs=runs_of(timeline),
         timings_s=done.timings_s,
-        warnings=tuple(_warnings(done, without_face)),
+        warnings=tuple(_warnings(done, without_face, untouched, partly)),
         notes={
             "n_source_frames": len(faces.detected),
             "cuts": len(faces.cuts),
@@ -142,7 +142,12 @@ def runs_of(timeline: Timeline) -> tuple[tuple[int, int, int, int], ...]:
     return tuple(found)
 
 
-def _warnings(done: Done, without_face: NDArray[np.bool_]) -> Iterator[Notice]:
+def _warnings(
+    done: Done,
+    without_face: NDArray[np.bool_],
+    untouched: NDArray[np.bool_],
+    partly: NDArray[np.bool_],
+) -> Iterator[Notice]:
     if done.is_quiet:
         yield Notice("silent_sound")
     if without_face.any():
@@ -151,7 +156,6 @@ def _warnings(done: Done, without_face: NDArray[np.bool_]) -> Iterator[Notice]:
     if done.score is not None and done.score.confidence < done.min_sync:
         found, wanted = round(done.score.confidence, 2), done.min_sync
         yield Notice("low_sync", {"confidence": found, "min_sync": wanted})
-    untouched, partly = _held_back(done, without_face)
     if untouched.any():
         n_untouched, n_frames = int(untouched.sum()), len(untouched)
         yield Notice("frames_untouched", {"n_untouched": n_untouched, "n_frames": n_frames})

@@ -219,11 +219,10 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         task.options.restore,
         np.ones(timeline.n_frames, np.float32),
     )
-    sampler = Sampler(timeline.n_frames, faces.boxes[timeline.source])
+    boxes = faces.boxes[timeline.source]
+    sampler = Sampler(timeline.n_frames, boxes)
     witness = Witness(faces, timeline, by_syncnet=models.syncnet is not None)
-    expected = lifeless.Expected(
-        faces.boxes[timeline.source], (info.height_px, info.width_px), timeline.fps
-    )
+    expected = lifeless.Expected(boxes, (info.height_px, info.width_px), timeline.fps)
     with (
         clock.stage("render"),
         prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
@@ -257,7 +256,6 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         looks = lifeless.look_at(studio.tool, task.out, expected, studio.limits)
         looked = _counted(looks, "verify", timeline.n_frames, task, each=expected.step)
         lifeless.require_life(looked, expected)
-    with clock.stage("verify"):
         score = _judge(task, witness, models)
     heard = task.heard
     return outcome.result_of(
