@@ -135,3 +135,10 @@ def test_without_onnx_runtime_auto_is_torch_and_onnx_says_what_to_install(
     assert onnx.choose(full, checkpoint, "auto", place)[0] == "torch"
     with pytest.raises(DependencyError, match=r"heygemd\[onnx\]"):
         onnx.choose(full, checkpoint, "onnx", place)
+
+
+def test_an_export_that_cannot_be_written_says_where_and_what_to_do(checkpoint, tmp_path):
+    _, state = checkpoints.read(checkpoint)
+    with pytest.raises(ModelError, match="mend permissions, then export it again"):
+        onnx.export(state, tmp_path / "gone" / "wav2lip.onnx")
+    assert list(tmp_path.iterdir()) == []

@@ -116,7 +116,7 @@ def export(state: StateDict, path: Path) -> float:
 
     Raises:
         DependencyError: the packages that write ONNX are not installed.
-        ModelError: ONNX Runtime draws other pictures.
+        ModelError: ONNX Runtime draws other pictures, or the file cannot be written.
     """
     full = network.network_on(torch.device("cpu"), state, exact=False)
     try:
@@ -138,6 +138,12 @@ def export(state: StateDict, path: Path) -> float:
         program.save(part)  # type: ignore[union-attr]  # dynamo=True gives a program
         distance = _distance(full, OnnxNetwork(part, "onnx", Place(torch.device("cpu"))), path)
         part.replace(path)
+    except OSError as error:
+        raise ModelError(
+            f"cannot write {path}: {error.strerror or error}; free space or mend permissions, then "
+            "export it again",
+            code="models_dir",
+        ) from error
     finally:
         part.unlink(missing_ok=True)
     return distance
