@@ -11,7 +11,6 @@ from fractions import Fraction
 from importlib import resources
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from heygemd import assembly
 from heygemd.errors import ConfigError, DependencyError
 from heygemd.media import encode, probe
 from heygemd.media.colour import output_colour
+from heygemd.opencv import cv2
 from heygemd.planes import Planes, of_bgr
 from heygemd.records import VideoInfo
 from heygemd.render import Studio

@@ -1,4 +1,8 @@
-"""OpenCV, or words about what it lacks: on a server without a display its import may fail."""
+"""OpenCV, or words about what it lacks: on a server without a display its import may fail.
+
+It is kept to one thread. Stages and workers run side by side already, and its own threads wait for
+work by spinning: a frame's lips took 7.0 to 7.8 ms of processor time with two, 4.8 ms with one.
+"""
 
 from __future__ import annotations
 
@@ -20,5 +24,7 @@ try:
     import cv2
 except ImportError as error:
     raise DependencyError(explain_import("opencv-python", error)) from error
+
+cv2.setNumThreads(1)
 
 __all__ = ["cv2"]

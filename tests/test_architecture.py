@@ -39,7 +39,7 @@ LEVEL = {world: level for level, worlds in enumerate(LAYERS) for world in worlds
 # Third-party packages that only these worlds and modules may import.
 HOMES = {
     "torch": {"nets", "lips", "faces", "quality", "syncnet", "models", "executor", "trials"},
-    "cv2": {"opencv", "planes", "faces", "lips", "report", "demo"},
+    "cv2": {"opencv"},
     "ai_edge_litert": {"faces"},
     "librosa": {"lips", "quality"},
     "ffmpeg": {"media"},

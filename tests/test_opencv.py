@@ -3,7 +3,11 @@ import sys
 
 import pytest
 
-from heygemd.opencv import explain_import
+from heygemd.opencv import cv2, explain_import
+
+
+def test_opencv_starts_no_threads_of_its_own():
+    assert cv2.getNumThreads() == 1
 
 
 @pytest.mark.parametrize("library", ["libGL.so.1", "libEGL.so.1", "libGLESv2.so.2", "libgthread-2"])

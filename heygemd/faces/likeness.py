@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd.opencv import cv2
 from heygemd.planes import Picture
 
 Look: TypeAlias = NDArray[np.float32]

@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +17,7 @@ from heygemd.lips.checkpoints import sha256_of
 from heygemd.lips.containers import StateDict, read_tensors
 from heygemd.lips.device import first_line, in_batches
 from heygemd.log import log
+from heygemd.opencv import cv2
 from heygemd.planes import Film, Picture, cut_around
 from heygemd.records import Patch, Points
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from heygemd import planes
+from heygemd.opencv import cv2
 from heygemd.planes import Film
 from heygemd.records import Boxes, Waveform
 

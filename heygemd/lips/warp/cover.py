@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.keys import Key
 from heygemd.lips.warp.landmarks import OUTER, SECOND
 from heygemd.lips.warp.mesh import smoothstep
+from heygemd.opencv import cv2
 from heygemd.planes import Picture, cut_around
 
 AROUND = (1.25, 1.45)  # the lips' outline stretched so lies on the skin around them

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,6 +21,7 @@ from heygemd.lips.warp.landmarks import (
     UPPER_SECOND,
 )
 from heygemd.lips.warp.mesh import N_FACE, Mesh
+from heygemd.opencv import cv2
 from heygemd.packed import PackedPoints
 from heygemd.planes import cut_around
 

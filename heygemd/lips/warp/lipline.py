@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.landmarks import LOWER_INNER, LOWER_SECOND, UPPER_INNER, UPPER_SECOND
 from heygemd.lips.warp.mesh import smoothstep
+from heygemd.opencv import cv2
 
 CLOSED = (0.03, 0.06)  # IOD of gap by landmarks: closed below the first, open from the second on
 REACH = 0.05  # IOD; the line is looked for so far above and below where landmarks have it

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.lips.warp.geometry import Floats
+from heygemd.opencv import cv2
 
 RING = ((1.08, 1.10), (1.30, 1.55))  # skin between the lips' outline stretched so, and so
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.lips.warp.geometry import Basis, Floats
 from heygemd.lips.warp.landmarks import CORNERS, GAPS, LOWER_INNER, NOSE_BASE, NOSE_TIP, OVAL
 from heygemd.lips.warp.landmarks import UPPER_INNER as UPPER
+from heygemd.opencv import cv2
 
 N_FACE = 468  # the mesh without the irises
 ANCHOR_REACH = 1.22  # anchors stand this much further from the nose than the face's outline

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.landmarks import LOWER_INNER, UPPER_INNER
 from heygemd.lips.warp.mesh import smoothstep
+from heygemd.opencv import cv2
 
 # Where one upper tooth ends and the next begins, from the middle: half of each crown's width.
 TOOTH_EDGES = (0.0, 0.135, 0.235, 0.345, 0.45, 0.56)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +14,7 @@ from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.keys import Key, Pixels
 from heygemd.lips.warp.landmarks import INNER, LOWER_INNER, OUTER, SECOND, THIRD, UPPER_INNER
 from heygemd.lips.warp.mesh import Grid, Mesh
+from heygemd.opencv import cv2
 
 MAP_CELLS = 80  # per IOD; the map of the lips has an edge between them
 COLOUR_CELLS = 36  # per IOD; colour is looked at this finely

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from heygemd.lips.warp import mesh as meshes
@@ -13,6 +12,7 @@ from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.keys import Pixels
 from heygemd.lips.warp.mesh import Grid, Mesh
+from heygemd.opencv import cv2
 from heygemd.planes import Picture, cut_around
 from heygemd.records import Patch
 

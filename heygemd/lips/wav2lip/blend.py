@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.lips.wav2lip.poses import Pose
 from heygemd.nets.wav2lip import FACE_SIZE_PX
+from heygemd.opencv import cv2
 from heygemd.planes import Picture, cut_around
 from heygemd.records import Patch
 

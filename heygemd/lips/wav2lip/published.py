@@ -5,11 +5,11 @@ Prajwal et al., ACM Multimedia 2020; defaults of its command line: pads 0 10 0 0
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.nets.wav2lip import FACE_SIZE_PX
+from heygemd.opencv import cv2
 from heygemd.planes import Picture
 from heygemd.records import Boxes, FaceTrack, Patch
 
