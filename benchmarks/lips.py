@@ -33,6 +33,7 @@ from heygemd.assembly import make_studio
 from heygemd.errors import HeygemdError
 from heygemd.faces import mouths as cuts
 from heygemd.faces import track, watch
+from heygemd.hearing import hear as hear_file
 from heygemd.lips import mel
 from heygemd.lips.base import LipModel
 from heygemd.lips.warp import geometry, retarget
@@ -42,13 +43,14 @@ from heygemd.lips.warp.study import frame_times
 from heygemd.lips.warp.voice import coefs_at, hear, level, load_net
 from heygemd.log import configure
 from heygemd.media import probe
+from heygemd.media.audio import read_waveform
 from heygemd.media.decode import VideoReader
 from heygemd.planes import Planes
 from heygemd.quality import SyncScorer
 from heygemd.records import Clip, FaceTrack, Points, RenderOptions, Timeline, Waveform
-from heygemd.render import ClipTask, Studio, render_clip
-from heygemd.render import hear as hear_file
+from heygemd.render import ClipTask, render_clip
 from heygemd.settings import Model, Settings
+from heygemd.studio import Studio
 
 FILMS = {
     ".png",
@@ -114,10 +116,10 @@ class Bench:
         """
         watched = watching.Watched(lips, blindfold=run.own)
         loaded = models.Models(self.detector, watched, 2)
-        heard = hear_file(run.voice, RenderOptions(), lips, self.studio)
-        n_samples = int(self.seconds * heard.sound.rate_hz)
-        sound = Waveform(heard.sound.samples[:n_samples], heard.sound.rate_hz)
-        heard = replace(heard, sound=sound, voice=lips.hear(sound))
+        whole = read_waveform(self.studio.tool, run.voice, self.studio.limits)
+        sound = Waveform(whole.samples[: int(self.seconds * whole.rate_hz)], whole.rate_hz)
+        heard = hear_file(run.voice, RenderOptions(), loaded, self.studio)
+        heard = replace(heard, duration_s=sound.duration_s, voice=lips.hear(sound))
         made = self.out / f"{run.name}.mp4"
         options = RenderOptions("trim" if run.own else "pingpong", min_coverage=0.1)
         clip = Clip("0001", run.clip.name, run.clip.stem, run.clip)

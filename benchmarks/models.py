@@ -22,6 +22,7 @@ from measuring import VOICE, make_clip, make_voice, write
 from heygemd import models, settings
 from heygemd.assembly import make_studio
 from heygemd.faces import track, watch
+from heygemd.hearing import hear
 from heygemd.media import probe
 from heygemd.media.decode import VideoReader
 from heygemd.media.timeline import lay_timeline
@@ -29,7 +30,6 @@ from heygemd.nets.s3fd import S3fd
 from heygemd.nets.wav2lip import FACE_SIZE_PX, N_COLUMNS, N_MELS, Wav2Lip, fuse
 from heygemd.planes import Planes, joined
 from heygemd.records import RenderOptions
-from heygemd.render import hear
 
 CLIP_S = 2.0
 TRIES = 3
@@ -146,7 +146,7 @@ def on_a_clip(clip: Path | None, batches: list[int]) -> Iterator[dict[str, Any]]
                "batch": len(few), **timed(lambda: detector.detect(few), len(few), cpu)}  # fmt: skip
         seen = watch.watch([film], detector)
         faces = track.track_face(seen.sightings, seen.cuts, "largest", seen.frame_size)
-        heard = hear(make_voice(folder, VOICE, CLIP_S), RenderOptions(), lips, studio)
+        heard = hear(make_voice(folder, VOICE, CLIP_S), RenderOptions(), loaded, studio)
         timeline = lay_timeline(len(film), info.fps, heard.duration_s, "trim")
         reader.timeline = timeline
         plan = lips.study(reader, faces, heard.voice)

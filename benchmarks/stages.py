@@ -27,12 +27,13 @@ from measuring import write as write_figures
 from heygemd import models, settings
 from heygemd.assembly import make_studio
 from heygemd.faces import paste, track, watch
+from heygemd.hearing import Heard, hear
 from heygemd.media import encode, probe
 from heygemd.media.decode import VideoReader
 from heygemd.media.timeline import lay_timeline
 from heygemd.planes import Planes, joined
 from heygemd.records import RenderOptions
-from heygemd.render import Heard, Studio, hear
+from heygemd.studio import Studio
 
 
 class Meter:
@@ -66,7 +67,7 @@ def measure(
     with closing(loaded), tempfile.TemporaryDirectory() as scratch:
         options = RenderOptions()
         with meter.stage("hear"):
-            heard = hear(voice, options, loaded.lips, studio)
+            heard = hear(voice, options, loaded, studio)
         with meter.stage("probe"):
             info = probe.probe(clip, studio.limits)
         reader = VideoReader(studio.tool, clip, info, studio.limits)

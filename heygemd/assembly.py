@@ -21,18 +21,19 @@ from heygemd.daemon import Daemon, Stop, Wishes
 from heygemd.errors import ConfigError, DependencyError
 from heygemd.executor import LocalExecutor
 from heygemd.faces.kept import FOLDER, TrackCache
+from heygemd.hearing import hear_job
 from heygemd.job import Workshop
 from heygemd.log import configure, log
 from heygemd.media import credentials, encode, tool
 from heygemd.media.limits import Limits
 from heygemd.pulse import Pulse
 from heygemd.records import EncodeOptions
-from heygemd.render import Studio, hear_job
 from heygemd.service import Notifier, listening, watchdog_s
 from heygemd.settings import NEED_RESTART, Settings, changes, render_options
 from heygemd.spool.fsops import FsOps
 from heygemd.spool.queue import Spool
 from heygemd.spool.requests import open_requests, take_requests
+from heygemd.studio import Studio
 
 _LOADING_S = 300.0  # what each step of the start may take on a cold disk before systemd worries
 

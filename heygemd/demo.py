@@ -21,8 +21,8 @@ from heygemd.media.colour import output_colour
 from heygemd.opencv import cv2
 from heygemd.planes import Planes, of_bgr
 from heygemd.records import VideoInfo
-from heygemd.render import Studio
 from heygemd.settings import Settings, load
+from heygemd.studio import Studio
 
 _BATCH = 25
 _FACE_XY = (224.0, 112.0)  # where scikit-image's portrait has its face

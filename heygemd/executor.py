@@ -9,7 +9,8 @@ from typing import Protocol
 from heygemd.errors import ClipError
 from heygemd.models import Models
 from heygemd.records import Clip, ClipResult
-from heygemd.render import ClipTask, Studio, render_clip
+from heygemd.render import ClipTask, render_clip
+from heygemd.studio import Studio
 
 
 class Executor(Protocol):

@@ -12,10 +12,11 @@ from structlog.contextvars import bound_contextvars
 from heygemd.aside import Aside, AtOnce
 from heygemd.errors import AudioError, PortraitError, TransientError
 from heygemd.executor import Executor
+from heygemd.hearing import Heard
 from heygemd.log import log
 from heygemd.pulse import Pulse
 from heygemd.records import AudioInfo, Clip, ClipResult, Job, ModelFacts
-from heygemd.render import ClipTask, Heard
+from heygemd.render import ClipTask
 from heygemd.report.documents import clip_log, job_log
 from heygemd.showing import Show, Window
 

@@ -33,7 +33,7 @@ class Done:
     """All that is known of a clip once its mp4 is written and checked.
 
     Attributes:
-        sound: what is heard with it, from its first frame on.
+        outline: of what is heard with it, from its first frame on.
         is_quiet: nothing can be heard.
         silences: in seconds, where lips had nothing to say.
         done: (n_out,) how much of what the voice asks the lip model did; None where it is to
@@ -49,7 +49,7 @@ class Done:
     info: VideoInfo
     timeline: Timeline
     faces: FaceTrack
-    sound: Waveform
+    outline: Waveform
     is_quiet: bool
     silences: tuple[Stretch, ...]
     done: NDArray[np.float32] | None
@@ -172,9 +172,9 @@ def _warnings(
 
 def _pictures(done: Done, gaps: tuple[tuple[int, int], ...]) -> ClipPictures:
     """What the report shows of the clip."""
-    sound, sampler, timeline = done.sound, done.sampler, done.timeline
-    n_samples = round(timeline.n_frames / timeline.fps * sound.rate_hz)
-    heard = Waveform(sound.samples[:n_samples], sound.rate_hz)
+    outline, sampler, timeline = done.outline, done.sampler, done.timeline
+    n_samples = round(timeline.n_frames / timeline.fps * outline.rate_hz)
+    heard = Waveform(outline.samples[:n_samples], outline.rate_hz)
     wave = waveform(
         heard,
         n_frames=timeline.n_frames,

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,36 +12,22 @@ from numpy.typing import NDArray
 
 from heygemd import heap, outcome
 from heygemd.clock import StageClock
-from heygemd.errors import LimitError, MediaError, PortraitError, QualityError, TransientError
+from heygemd.errors import QualityError, TransientError
 from heygemd.faces import kept, track, watch
-from heygemd.faces.detect import areas
-from heygemd.faces.likeness import Look, look_at
-from heygemd.lips.base import LipModel, Voice
+from heygemd.hearing import Heard
 from heygemd.log import log
-from heygemd.media import audio, encode, lifeless, probe, silence, verify
-from heygemd.media.credentials import Signer
+from heygemd.media import encode, lifeless, probe, silence, verify
 from heygemd.media.decode import VideoReader
-from heygemd.media.limits import Limits
 from heygemd.media.timeline import lay_timeline
-from heygemd.media.tool import Ffmpeg
 from heygemd.models import Models
 from heygemd.planes import Planes, Still
 from heygemd.prefetch import prefetch
 from heygemd.quality import SyncScore
-from heygemd.records import (
-    AudioInfo,
-    Clip,
-    ClipResult,
-    EncodeOptions,
-    FaceTrack,
-    Job,
-    RenderOptions,
-    Timeline,
-    Waveform,
-)
+from heygemd.records import Clip, ClipResult, FaceTrack, RenderOptions, Timeline
 from heygemd.report.pictures import Sampler
 from heygemd.speaker import Speaker
-from heygemd.witness import JudgedVoice, Witness, voice_to_judge
+from heygemd.studio import Studio
+from heygemd.witness import Witness
 
 Progress = Callable[[str, int, int], None]
 """Told ``(stage, frames done, frames in all)``; all is 0 while nobody knows."""
@@ -55,51 +40,6 @@ _BATCH_BYTES = 24 << 20  # frames in one batch: 18 of 720p, 8 of 1080p, 2 of 4K
 def no_progress(stage: str, n_done: int, n_frames: int) -> None:
     """Nobody is looking."""
     del stage, n_done, n_frames
-
-
-@dataclass(frozen=True, slots=True)
-class Studio:
-    """What rendering needs besides the models: ffmpeg, its limits, how outputs are written.
-
-    Attributes:
-        tracks: face tracks of clips seen before; None keeps none.
-    """
-
-    tool: Ffmpeg
-    limits: Limits
-    encode: EncodeOptions
-    batch: int = 16
-    signer: Signer | None = None
-    tracks: kept.TrackCache | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """A job's sound, read once.
-
-    Attributes:
-        path: the original file, which is what viewers will hear.
-        sound: what is in it, 16 kHz mono, not delayed.
-        voice: what the lip model wants of it.
-        quiet: no sample is louder than a whisper of noise.
-        silences: where the lips have nothing to say, in seconds; empty where the model decides.
-        person: what the person to follow looks like; None without a reference picture.
-        judged: what sync scorers want of it; None where nobody shall judge.
-    """
-
-    path: Path
-    info: AudioInfo
-    sound: Waveform
-    voice: Voice
-    quiet: bool
-    silences: tuple[silence.Stretch, ...] = ()
-    person: Look | None = None
-    judged: JudgedVoice | None = None
-
-    @property
-    def duration_s(self) -> Fraction:
-        """Exact length."""
-        return self.sound.duration_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,72 +56,6 @@ class ClipTask:
     options: RenderOptions
     progress: Progress = no_progress
     stopped: Callable[[], bool] = lambda: False
-
-
-def hear(path: Path, options: RenderOptions, lips: LipModel, studio: Studio) -> Heard:
-    """Read a job's sound and let the model listen to it, once.
-
-    Raises:
-        AudioError: the file cannot be read or used.
-    """
-    info = probe.probe_audio(path, studio.limits)
-    sound = audio.read_waveform(studio.tool, path, studio.limits)
-    followed = _delayed(sound, options.sync_offset_ms)
-    silences: tuple[silence.Stretch, ...] = ()
-    if options.silence != "model":
-        silences = silence.find_silence(followed, options.silence_s)
-    if options.silence == "close":
-        followed = silence.hush(followed, silences)
-    voice = lips.hear(followed)
-    heap.trim()
-    return Heard(path, info, sound, voice, audio.is_silent(sound), silences)
-
-
-def hear_job(job: Job, models: Models, studio: Studio) -> Heard:
-    """All that is learned once per job: of its sound, and of whom to follow.
-
-    Raises:
-        AudioError: the sound cannot be read or used.
-        PortraitError: the reference picture likewise.
-    """
-    heard = hear(job.audio, job.options, models.lips, studio)
-    person = None if job.reference is None else meet(job.reference, models, studio)
-    can_judge = models.scorer is not None and not heard.quiet
-    by_syncnet = models.syncnet is not None
-    judged = voice_to_judge(heard.sound, by_syncnet=by_syncnet) if can_judge else None
-    return replace(heard, person=person, judged=judged)
-
-
-def meet(path: Path, models: Models, studio: Studio) -> Look:
-    """What the person in a job's reference picture looks like.
-
-    Raises:
-        PortraitError: no picture, or nobody to be seen in it.
-    """
-    try:
-        info = probe.probe(path, studio.limits)
-        pictures = next(VideoReader(studio.tool, path, info, studio.limits).read_all(1))
-    except (MediaError, LimitError) as error:
-        raise PortraitError(f"the reference picture cannot be read: {error}") from error
-    (seen,) = models.detector.detect(pictures)
-    if seen.points is None:
-        raise PortraitError(
-            'face = "reference" wants face meshes; set faces.detector = "mediapipe"'
-        )
-    if not len(seen.boxes):
-        raise PortraitError("the reference picture shows no face, want one that looks ahead")
-    largest = int(areas(seen.boxes).argmax())
-    return look_at(pictures[0], seen.points[largest])
-
-
-def _delayed(sound: Waveform, offset_ms: float) -> Waveform:
-    """The sound as the lips shall follow it: later by ``offset_ms``, and no shorter."""
-    shift = round(abs(offset_ms) / 1000.0 * sound.rate_hz)
-    if shift == 0:
-        return sound
-    quiet = np.zeros(shift, np.float32)
-    moved = (quiet, sound.samples[:-shift]) if offset_ms > 0 else (sound.samples[shift:], quiet)
-    return Waveform(np.concatenate(moved)[: len(sound.samples)], sound.rate_hz)
 
 
 def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
@@ -264,7 +138,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             info,
             timeline,
             faces,
-            heard.sound,
+            heard.outline,
             is_quiet=heard.quiet,
             silences=heard.silences,
             done=None if models.lips.name == "passthrough" else speaker.done,

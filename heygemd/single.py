@@ -18,9 +18,10 @@ from heygemd import models
 from heygemd.assembly import make_studio
 from heygemd.errors import AudioError, JobOptionsError, MediaError
 from heygemd.executor import LocalExecutor
+from heygemd.hearing import hear_job
 from heygemd.log import configure
 from heygemd.records import Clip, Job
-from heygemd.render import ClipTask, Progress, hear_job
+from heygemd.render import ClipTask, Progress
 from heygemd.report.documents import clip_log
 from heygemd.settings import Settings, render_options
 from heygemd.spool import commit, names

@@ -17,8 +17,8 @@ from heygemd.quality import LAGS_MS, SyncScore, SyncScorer
 from heygemd.records import FaceTrack, Timeline, Waveform
 from heygemd.syncnet import FPS, SyncNetScore, SyncNetScorer, mel_cepstra
 
-JUDGED_FRAMES = 1500  # a minute at 25 fps; their mouths take 9 MB, and more tells no more
-_JUDGED_S = 62.0
+JUDGED_FRAMES = 750  # half a minute at 25 fps; their mouths take 5 MB, and more tells no more
+_JUDGED_S = 32.0
 SYNCNET_FRAMES = 250  # ten seconds; their faces take 38 MB
 _SYNCNET_S = SYNCNET_FRAMES / FPS
 _FULL_LSE_C = 10.0  # what SyncNet gives footage at its best; counts as a confidence of 1
@@ -51,7 +51,7 @@ def voice_to_judge(sound: Waveform, *, by_syncnet: bool = False) -> JudgedVoice:
 
 
 class Witness:
-    """Keeps small pictures of the mouths of an output's first minute.
+    """Keeps small pictures of the mouths of an output's first half minute.
 
     Args:
         faces: rows are source frames.

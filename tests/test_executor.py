@@ -6,11 +6,13 @@ from stage_fakes import FixedFace, Painter
 
 from heygemd.errors import GpuLostError, MediaError, TransientError
 from heygemd.executor import LocalExecutor
+from heygemd.hearing import hear
 from heygemd.media import tool
 from heygemd.media.limits import Limits
 from heygemd.models import Models
 from heygemd.records import Clip, EncodeOptions, RenderOptions
-from heygemd.render import ClipTask, Studio, hear
+from heygemd.render import ClipTask
+from heygemd.studio import Studio
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def media(tmp_path_factory):
 
 @pytest.fixture
 def prepare(media, studio, tmp_path):
-    heard = hear(media / "voice.wav", RenderOptions(), Painter(), studio)
+    heard = hear(media / "voice.wav", RenderOptions(), Models(FixedFace(), Painter()), studio)
     return lambda clip: ClipTask(clip, heard, tmp_path / f"{clip.id}.mp4", RenderOptions())
 
 

@@ -8,9 +8,9 @@ import pytest
 from fakes import FakeExecutor, FakeQueue, make_job
 
 from heygemd.errors import AudioError, PortraitError, TransientError
+from heygemd.hearing import Heard
 from heygemd.job import Workshop, run_job
 from heygemd.records import AudioInfo, ClipResult, ModelFacts, Waveform
-from heygemd.render import Heard
 
 FACTS = ModelFacts("passthrough", "", "cpu", "none")
 SOUND = AudioInfo("pcm_s16le", "wav", 16000, 1, Fraction(3))
@@ -27,8 +27,8 @@ class Ears:
         self.heard.append(job.name)
         if self.error:
             raise self.error
-        sound = Waveform(np.zeros(48000, np.float32), 16000)
-        return Heard(job.audio, SOUND, sound, None, quiet=False)
+        outline = Waveform(np.zeros(2400, np.float32), 800)
+        return Heard(job.audio, SOUND, Fraction(3), outline, None, quiet=False)
 
 
 def shop(queue, executor=None, ears=None):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from heygemd.errors import AudioError
-from heygemd.media.audio import is_silent, peak_db, read_waveform
+from heygemd.media.audio import is_silent, outline, peak_db, read_waveform
 from heygemd.media.limits import Limits
 from heygemd.media.tool import find_ffmpeg
 from heygemd.records import Waveform
@@ -112,6 +112,15 @@ def test_loudness_is_told_in_decibels_of_full_scale():
     assert peak_db(Waveform(np.float32([0.0, -0.5, 0.25]), 16000)) == pytest.approx(-6.02, abs=0.01)
     assert peak_db(Waveform(np.zeros(9, np.float32), 16000)) == -math.inf
     assert peak_db(Waveform(np.zeros(0, np.float32), 16000)) == -math.inf
+
+
+def test_an_outline_keeps_the_loudest_and_the_lowest_of_every_forty_samples():
+    samples = np.zeros(100, np.float32)
+    samples[[3, 39, 40, 99]] = [0.5, -0.25, -0.75, 1.0]
+    drawn = outline(Waveform(samples, 16000))
+    assert drawn.rate_hz == 800
+    assert drawn.samples.tolist() == [0.5, -0.25, 0.0, -0.75, 1.0, 0.0]
+    assert not len(outline(Waveform(samples[:0], 16000)).samples)
 
 
 @pytest.mark.parametrize(("peak", "silent"), [(0.0, True), (0.0005, True), (0.005, False)])

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 import lavfi
 import numpy as np
@@ -11,11 +10,14 @@ from stage_fakes import FixedFace, Painter
 
 from heygemd.errors import NoFaceError, QualityError, TransientError
 from heygemd.faces.kept import TrackCache
+from heygemd.hearing import hear
 from heygemd.media import tool
+from heygemd.media.audio import outline, read_waveform
 from heygemd.media.limits import Limits
 from heygemd.models import Models
 from heygemd.records import Clip, EncodeOptions, Patch, RenderOptions
-from heygemd.render import ClipTask, Studio, hear, render_clip
+from heygemd.render import ClipTask, render_clip
+from heygemd.studio import Studio
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +38,7 @@ def media(tmp_path_factory):
 def task_of(media, studio, lips, out, *, progress=None, stopped=None, **options):
     options = RenderOptions(**options)
     clip = Clip("0001", "clip.mp4", "clip", media / "clip.mp4")
-    heard = hear(media / "voice.wav", options, lips, studio)
+    heard = hear(media / "voice.wav", options, Models(FixedFace(), lips), studio)
     task = ClipTask(clip, heard, out / "out.mp4", options)
     return replace(task, progress=progress or task.progress, stopped=stopped or task.stopped)
 
@@ -166,8 +168,11 @@ def test_an_offset_moves_what_the_model_hears_and_not_what_people_hear(
     media, studio, offset_ms, shift
 ):
     lips = Painter()
-    heard = hear(Path(media / "voice.wav"), RenderOptions(sync_offset_ms=offset_ms), lips, studio)
-    (moved,), plain = lips.heard, heard.sound
+    options, models = RenderOptions(sync_offset_ms=offset_ms), Models(FixedFace(), lips)
+    heard = hear(media / "voice.wav", options, models, studio)
+    plain = read_waveform(studio.tool, media / "voice.wav", studio.limits)
+    assert np.array_equal(heard.outline.samples, outline(plain).samples)
+    (moved,) = lips.heard
     assert len(moved.samples) == len(plain.samples)
     assert moved.rate_hz == plain.rate_hz == 16000
     there = slice(max(0, shift), len(plain.samples) + min(0, shift))

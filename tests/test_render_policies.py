@@ -8,13 +8,16 @@ import pytest
 from stage_fakes import FixedFace, Painter
 
 from heygemd.errors import PortraitError, QualityError
+from heygemd.hearing import hear, meet
 from heygemd.lips.passthrough import Passthrough
+from heygemd.media.audio import outline
 from heygemd.media.limits import Limits
 from heygemd.media.tool import find_ffmpeg
 from heygemd.models import Models
 from heygemd.quality import SyncScore
 from heygemd.records import Clip, EncodeOptions, Patch, RenderOptions
-from heygemd.render import ClipTask, Studio, hear, meet, render_clip
+from heygemd.render import ClipTask, render_clip
+from heygemd.studio import Studio
 from heygemd.witness import JudgedVoice
 
 pytestmark = pytest.mark.timeout(120)  # each film is encoded, on a busy machine
@@ -68,7 +71,7 @@ def rendered(studio, media, out, restorer=None, *, lips=None, scorer=None, **opt
     """(result, brightness of the painted face in every frame)."""
     chosen = RenderOptions(min_coverage=0.0, **options)
     models = Models(FixedFace(has_points=True), lips or Painter(), restorer=restorer, scorer=scorer)
-    heard = hear(media / "voice.wav", chosen, models.lips, studio)
+    heard = hear(media / "voice.wav", chosen, replace(models, scorer=None), studio)
     if scorer is not None:
         heard = replace(heard, judged=JudgedVoice(np.zeros((80, 240), np.float32)))
     clip = Clip("0001", "clip.mp4", "clip", media / "clip.mp4")
@@ -80,7 +83,7 @@ def rendered(studio, media, out, restorer=None, *, lips=None, scorer=None, **opt
 def test_by_default_the_model_hears_nothing_at_all_in_a_silence(studio, media, tmp_path):
     result, face, heard = rendered(studio, media, tmp_path)
     assert not heard.voice.samples[int(1.2 * 16000) : int(1.8 * 16000)].any()
-    assert heard.sound.samples[int(1.2 * 16000) : int(1.8 * 16000)].any()
+    assert heard.outline.samples[int(1.2 * 800) : int(1.8 * 800)].any()
     assert result.silences == ((25, 49),)
     assert (face > 200).all()
 
@@ -97,7 +100,7 @@ def test_the_source_mouth_returns_in_a_silence_with_a_cross_fade(studio, media, 
 
 def test_where_the_model_decides_it_hears_the_noise_too(studio, media, tmp_path):
     result, face, heard = rendered(studio, media, tmp_path, silence="model")
-    assert np.array_equal(heard.voice.samples, heard.sound.samples)
+    assert np.array_equal(outline(heard.voice).samples, heard.outline.samples)
     assert result.silences == ()
     assert (face > 200).all()
 

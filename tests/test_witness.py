@@ -66,13 +66,13 @@ def test_an_output_that_nobody_saw_is_not_judged():
 
 
 @pytest.mark.timeout(600)  # librosa's first import on a busy machine
-def test_the_voice_that_is_judged_covers_the_minute_and_no_more():
+def test_the_voice_that_is_judged_covers_half_a_minute_and_no_more():
     sound = Waveform(
         np.random.default_rng(2).uniform(-0.1, 0.1, 70 * 16000).astype(np.float32), 16000
     )
     mel = voice_to_judge(sound).mel
     assert mel.shape[0] == 80
-    assert 60 * 80 < mel.shape[1] < 63 * 80
+    assert 30 * 80 < mel.shape[1] < 33 * 80
 
 
 class Elder:

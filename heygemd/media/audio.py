@@ -19,6 +19,7 @@ from heygemd.records import Waveform
 
 RATE_HZ = 16_000  # what lip models are trained on (Wav2Lip, ACM MM 2020)
 CHUNK_SAMPLES = 1 << 18
+OUTLINE_SAMPLES = 40  # 2.5 ms
 SILENT_DB = -60.0  # below the noise of a quiet room through any microphone
 
 
@@ -54,6 +55,18 @@ def in_step(sound: Any, rate_hz: int) -> Any:  # noqa: ANN401 - ffmpeg-python's 
     agree on where each sound is.
     """
     return sound.filter("aresample", rate_hz, resampler="soxr", first_pts=0, **{"async": 1})
+
+
+def outline(sound: Waveform) -> Waveform:
+    """The loudest and the lowest sample of every 2.5 ms, all that a drawing of it needs.
+
+    A twentieth of the memory: of an hour at 16 kHz 12 MB are kept instead of 230.
+    """
+    starts = np.arange(0, len(sound.samples), OUTLINE_SAMPLES)
+    if not len(starts):
+        return sound
+    peaks = [ends.reduceat(sound.samples, starts) for ends in (np.maximum, np.minimum)]
+    return Waveform(np.stack(peaks, axis=1).ravel(), sound.rate_hz * 2 // OUTLINE_SAMPLES)
 
 
 def peak_db(sound: Waveform) -> float:
