@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.errors import MediaError, QualityError
-from heygemd.media.filters import MAX_DECODE_THREADS
+from heygemd.media.filters import decode_threads
 from heygemd.media.limits import Limits
 from heygemd.media.tool import Caps, Ffmpeg, command, running, user_file
 from heygemd.planes import Film, Planes
@@ -52,6 +52,7 @@ class Expected:
         fps: of the output.
 
     Attributes:
+        size: as given.
         step: every so many frames one is looked at.
         cells: one row per look.
     """
@@ -59,6 +60,7 @@ class Expected:
     def __init__(self, boxes: Boxes, size: tuple[int, int], fps: Fraction) -> None:
         self.fps = fps
         self.step = max(1, int(fps / LOOKS_HZ))
+        self.size = size
         self._boxes = boxes[:: self.step]
         self.cells = np.zeros((len(self._boxes), *grid_of(size)), np.uint8)
 
@@ -121,9 +123,7 @@ def look_at(tool: Ffmpeg, path: Path, expected: Expected, limits: Limits) -> Ite
     Raises:
         QualityError: it does not decode to its end.
     """
-    source = ffmpeg.input(
-        **user_file(path, "mov"), threads=min(MAX_DECODE_THREADS, len(os.sched_getaffinity(0)))
-    )
+    source = ffmpeg.input(**user_file(path, "mov"), threads=decode_threads(math.prod(expected.size)))
     shape = (_BATCH, *expected.cells.shape[1:])
     looks = source["v:0"].filter("select", f"not(mod(n,{expected.step}))")
     small = looks.filter("extractplanes", "y").filter("scale", shape[2], shape[1], flags="area")
