@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.faces.detect import FaceDetector, Sighting
-from heygemd.lips.base import ClipReader, LipModel, Plan, Voice
+from heygemd.lips.base import ClipReader, Collector, LipModel, Plan, Voice
 from heygemd.planes import Film, Picture, Planes
 from heygemd.records import FaceTrack, Patch, Timeline, Waveform
 
@@ -45,6 +45,10 @@ class Watched:
         """See ``LipModel.hear``."""
         return self._lips.hear(sound)
 
+    def collector(self) -> Collector | None:
+        """See ``LipModel.collector``."""
+        return self._lips.collector()
+
     def study(self, clip: ClipReader, track: FaceTrack, voice: Voice) -> Plan:
         """See ``LipModel.study``."""
         self.track, self.timeline, self.speak_s = track, clip.timeline, 0.0
@@ -64,6 +68,9 @@ class _Blindfolded:
     def __init__(self, clip: ClipReader) -> None:
         self.info, self.timeline = clip.info, clip.timeline
         self._clip = clip
+        kept = np.array(list(clip.excerpts), np.int64)
+        free = kept[blocks(kept, self.info.fps) % 2 == 0].tolist()
+        self.excerpts = {at: clip.excerpts[at] for at in free}
 
     def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Picture]]:
         """Those of the frames asked for that may be seen."""

@@ -139,6 +139,76 @@ class Planes:
 Picture: TypeAlias = NDArray[np.uint8] | Still
 """(H, W, 3) BGR, 0..255, from which rows and columns can be cut."""
 
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Excerpt:
+    """What is left of one frame: a part of its planes, seen by the coordinates of the whole.
+
+    Attributes:
+        part: a copy of the planes there.
+        x_px: of its left edge in the frame, even.
+        y_px: of its upper edge, even.
+        frame_size: width and height of the frame.
+    """
+
+    part: Still
+    x_px: int
+    y_px: int
+    frame_size: tuple[int, int]
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of the whole frame."""
+        width_px, height_px = self.frame_size
+        return height_px, width_px, 3
+
+    def holds(self, window: Window) -> bool:
+        """Whether a window shows the same here as in the whole frame, to the bit."""
+        corner, size = (self.y_px, self.x_px), self.part.shape
+        for ends, first, length, edge in zip(window, corner, size, self.shape, strict=False):
+            begin, end = _ends(ends, edge)
+            # Colours are spread from one sample beyond the window, which is two pixels.
+            at_start = first == 0 or begin >= first + 2
+            if not at_start or not (first + length >= edge or end <= first + length - 2):
+                return False
+        return True
+
+    def __getitem__(self, window: Window) -> NDArray[np.uint8]:
+        """(h, w, 3) BGR, a copy of what the window shows of the frame.
+
+        Raises:
+            ValueError: this part does not hold it.
+        """
+        if not self.holds(window):
+            raise ValueError(f"{window} lies outside of {self.part.shape}")
+        height_px, width_px, _ = self.shape
+        top, bottom = _ends(window[0], height_px)
+        left, right = _ends(window[1], width_px)
+        rows = slice(top - self.y_px, bottom - self.y_px)
+        return self.part[rows, left - self.x_px : right - self.x_px]
+
+
+def excerpt(frame: Still, points: NDArray[np.floating], pad_px: int) -> Excerpt:
+    """The part of a frame that holds some places.
+
+    Args:
+        frame: where to cut; at its border the part ends.
+        points: (P, 2) px.
+        pad_px: added on all sides.
+    """
+    size = np.array([frame.width_px, frame.height_px])
+    first = np.clip(np.floor(points.min(axis=0)).astype(np.int64) - pad_px, 0, size - 1) // 2 * 2
+    stop = np.clip(np.ceil(points.max(axis=0)).astype(np.int64) + pad_px + 1, first + 1, size)
+    (left, top), (right, bottom) = first.tolist(), stop.tolist()
+    packed = np.empty(packed_shape(1, right - left, bottom - top)[1:], np.uint8)
+    part = Still(packed, right - left, bottom - top, frame.matrix)
+    rows, columns = part.colours[0].shape
+    part.y[:] = frame.y[top : top + 2 * rows, left : left + 2 * columns]
+    for plane, whole in zip(part.colours, frame.colours, strict=True):
+        plane[:] = whole[top // 2 : top // 2 + rows, left // 2 : left // 2 + columns]
+    return Excerpt(part, left, top, (frame.width_px, frame.height_px))
+
+
 Film: TypeAlias = Frames | Planes
 """(N, H, W, 3), a picture per frame."""
 

@@ -83,6 +83,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
         sound_s = min(sound_s, timeline.n_frames / timeline.fps)
     with clock.stage("study"):
         plan = models.lips.study(_Followed(reader, task), faces, task.heard.voice)
+        reader.excerpts = {}
     heap.trim()
     speaker = Speaker(
         models,
@@ -168,9 +169,10 @@ def _faces_of(
     known = cache.get(key)
     if known is None:
         faces = _find_faces(task, reader, models, batch)
-        cache.put(key, kept.Kept(faces, reader.prints))
+        cache.put(key, kept.Kept(faces, reader.prints, reader.excerpts))
         return faces
     reader.recall(known.prints)
+    reader.excerpts = known.excerpts
     n_frames = len(known.prints)
     task.progress("faces", n_frames, n_frames)
     log.info("track.recalled", n_frames=n_frames)
@@ -199,6 +201,7 @@ def _judge(task: ClipTask, witness: Witness, models: Models) -> SyncScore | None
 
 def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int) -> FaceTrack:
     """Pass one: every frame is looked at once."""
+    collector = models.lips.collector()
     with prefetch(reader.read_all(batch)) as batches:
         counted = _counted(batches, "faces", reader.info.n_frames, task)
         seen = watch.watch(
@@ -206,7 +209,10 @@ def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int)
             models.detector,
             n_threads=models.n_workers,
             wants_looks=task.heard.person is not None,
+            see=None if collector is None else collector.see,
         )
+    if collector is not None:
+        reader.excerpts = collector.excerpts()
     options, person = task.options, task.heard.person
     return track.track_face(seen.sightings, seen.cuts, options.face, seen.frame_size, person)
 
@@ -256,7 +262,7 @@ class _Followed:
     """A reader that tells progress of what a model reads while it studies, and heeds a stop."""
 
     def __init__(self, reader: VideoReader, task: ClipTask) -> None:
-        self.info, self.timeline = reader.info, reader.timeline
+        self.info, self.timeline, self.excerpts = reader.info, reader.timeline, reader.excerpts
         self._reader, self._task = reader, task
         self._n_read = 0
 

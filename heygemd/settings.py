@@ -137,7 +137,7 @@ class Faces(Section):
         description="whom to follow: largest, left, right, centre, or who is in reference.jpg",
     )
     cache_mb: int = Field(
-        2048, ge=0, description="face tracks kept in folders.work, 3 kB a frame; 0 keeps none"
+        2048, ge=0, description="faces of clips kept in folders.work, 5 to 50 MB each; 0 keeps none"
     )
     min_coverage: float = Field(
         0.3, ge=0.0, le=1.0, description="a clip that shows a face in fewer frames fails"

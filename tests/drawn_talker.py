@@ -1,6 +1,6 @@
 """A drawn person whose every landmark is known: flat skin, red lips, a dark mouth with teeth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import cv2
@@ -65,6 +65,7 @@ class DrawnClip:
     frames: np.ndarray
     timeline: Timeline
     asked: list
+    excerpts: dict = field(default_factory=dict)
 
     @property
     def info(self):

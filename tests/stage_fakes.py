@@ -44,6 +44,9 @@ class Painter:
         self.heard.append(sound)
         return sound
 
+    def collector(self):
+        return None
+
     def study(self, clip, track, voice):
         self.studied.append((clip.timeline, track))
         return voice

@@ -9,7 +9,14 @@ import pytest
 
 from heygemd.faces.kept import Kept, TrackCache, key_of, usage
 from heygemd.packed import PackedPoints
+from heygemd.planes import Planes, excerpt
 from heygemd.records import FaceTrack
+
+
+def excerpts():
+    film = Planes(np.arange(12 * 8, dtype=np.uint8).reshape(1, 12, 8), 8, 7, "smpte170m")
+    places = [np.array([[2.0, 3.0], [4.0, 5.0]]), np.array([[6.0, 5.0], [8.0, 7.0]])]
+    return {3 + row: excerpt(film[0], place, 1) for row, place in enumerate(places)}
 
 
 def kept(n_frames=5, seed=0, *, points=True):
@@ -18,7 +25,8 @@ def kept(n_frames=5, seed=0, *, points=True):
     boxes[1] = np.nan
     packed = PackedPoints.pack(rng.random((n_frames, 478, 3)).astype(np.float32) * 200)
     track = FaceTrack(boxes, packed if points else None, np.isfinite(boxes[:, 0]), (3,))
-    return Kept(track, rng.integers(0, 2**32, n_frames, dtype=np.uint32))
+    prints = rng.integers(0, 2**32, n_frames, dtype=np.uint32)
+    return Kept(track, prints, excerpts() if points else {})
 
 
 @pytest.fixture
@@ -37,6 +45,12 @@ def test_what_was_kept_comes_back_to_the_bit(cache, points):
     np.testing.assert_array_equal(after.track.detected, before.track.detected)
     np.testing.assert_array_equal(after.prints, before.prints)
     assert after.track.cuts == (3,)
+    assert list(after.excerpts) == list(before.excerpts)
+    for at, held in before.excerpts.items():
+        again = after.excerpts[at]
+        assert (again.x_px, again.y_px, again.frame_size) == (held.x_px, held.y_px, (8, 7))
+        assert again.part.matrix == "smpte170m"
+        np.testing.assert_array_equal(again.part[:, :], held.part[:, :])
     if points:
         np.testing.assert_array_equal(after.track.points[:], before.track.points[:])
     else:

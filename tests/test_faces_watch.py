@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from heygemd.faces.detect import Sighting
 from heygemd.faces.watch import stretches, thread_count, watch
+from heygemd.planes import Planes
 
 
 def clip_of(n_frames, height_px=4, width_px=6):
@@ -172,3 +173,29 @@ def test_looks_are_taken_of_every_fourth_frame_whatever_the_stretches(wants):
 def test_nobody_is_looked_at_unless_asked_for():
     watched = watch([clip_of(9)], WithPoints())
     assert all(seen.looks is None for seen in watched.sightings)
+
+
+class OneOrTwo:
+    """Sees one face in even frames, two in odd ones; frames carry their number in every plane."""
+
+    name, version, wants_frames = "one or two", "1", 4
+
+    def detect(self, frames):
+        return [self._sighting(1 + int(number) % 2) for number in frames.packed[:, 0, 0]]
+
+    def _sighting(self, n_faces):
+        boxes, points = np.zeros((n_faces, 4), np.float32), np.ones((n_faces, 478, 3), np.float32)
+        return Sighting(boxes, np.ones(n_faces, np.float32), points)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_frames_that_show_one_face_are_shown_in_order(n_threads):
+    packed = np.arange(11, dtype=np.uint8)[:, None, None] * np.ones((1, 6, 4), np.uint8)
+    shown = []
+
+    def see(at, frame, points):
+        shown.append((at, int(frame.y[0, 0]), points.shape))
+
+    watch([Planes(packed, 4, 4, "bt709")], OneOrTwo(), n_threads=n_threads, see=see)
+
+    assert shown == [(at, at, (478, 3)) for at in range(0, 11, 2)]

@@ -22,7 +22,7 @@ def faces_of(track):
 
 def cut(apertures, wanted):
     clip, track = talker(apertures)
-    return clip, keys.cut_keys(clip, wanted, faces_of(track), MESH)
+    return clip, keys.cut_keys(clip.frames_at(wanted), faces_of(track), MESH)
 
 
 def test_only_the_frames_that_are_wanted_are_read():
@@ -48,7 +48,7 @@ def test_a_mouth_outside_the_picture_gives_no_key():
     faces = faces_of(track)
     away = keys.Faces(faces.points + 4000, faces.iod_px, faces.aperture, faces.leak, faces.facing)
 
-    assert keys.cut_keys(clip, [0], away, MESH) == []
+    assert keys.cut_keys(clip.frames_at([0]), away, MESH) == []
 
 
 def test_the_dark_between_open_lips_is_seen_and_closed_lips_show_none():

@@ -185,6 +185,38 @@ def test_no_mouth_is_lent_by_a_shot_that_is_not_shown(warp):
     assert max(key.frame for key in plan.keys) < 8
 
 
+def gallery_of(warp, clip, track):
+    gallery = warp.collector()
+    for at, frame in enumerate(of_bgr(clip.frames, "bt709")):
+        gallery.see(at, frame, track.points[at])
+    return gallery.excerpts()
+
+
+def test_a_study_decodes_nothing_where_the_gallery_has_enough_mouths(warp):
+    clip, track = talker(TALK)
+    planes = replace(clip, frames=of_bgr(clip.frames, "bt709"))
+    plan = warp.study(planes, track, voice_of(SPEECH))
+    stocked = replace(planes, asked=[], excerpts=gallery_of(warp, clip, track))
+
+    same_plan = warp.study(stocked, track, voice_of(SPEECH))
+
+    assert stocked.asked == []
+    for one, other in zip(same_plan.keys, plan.keys, strict=True):
+        assert one.frame == other.frame
+        assert np.array_equal(one.pixels, other.pixels)
+    assert np.array_equal(same_plan.choice, plan.choice)
+
+
+def test_a_study_decodes_where_too_few_mouths_were_kept_of_what_is_shown(warp):
+    clip, track = talker(TALK)
+    few = dict(list(gallery_of(warp, clip, track).items())[:4])
+    stocked = replace(clip, frames=of_bgr(clip.frames, "bt709"), excerpts=few)
+
+    plan = warp.study(stocked, track, voice_of(SPEECH))
+
+    assert len(stocked.asked) == len(plan.keys) > 4
+
+
 def test_a_chin_below_the_picture_is_no_obstacle(warp):
     clip, track = talker(TALK)
     low = track.points + np.array([0, 95, 0], np.float32)

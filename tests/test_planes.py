@@ -37,6 +37,39 @@ def test_a_window_shows_what_the_whole_frame_shows_there(seed, width, height, x1
     assert np.array_equal(film[0][y1:y2, x1:x2], film.bgr()[0, y1:y2, x1:x2])
 
 
+@settings(deadline=None)  # a busy machine is no fault
+@given(
+    st.integers(0, 99), st.integers(1, 27), st.integers(1, 19), st.integers(0, 6),
+    st.integers(0, 26), st.integers(0, 26), st.integers(0, 18), st.integers(0, 18),
+)  # fmt: skip
+def test_an_excerpt_shows_the_same_as_the_frame_or_says_that_it_cannot(  # noqa: PLR0917
+    seed, width, height, pad_px, x1, x2, y1, y2
+):
+    frame = noise(seed, width, height)[0]
+    places = np.array([[width * 0.3, height * 0.4], [width * 0.7, height * 0.6]])
+    kept = planes.excerpt(frame, places, pad_px)
+    window = (slice(y1, y2), slice(x1, x2))
+
+    assert kept.shape == frame.shape
+    if kept.holds(window):
+        assert np.array_equal(kept[window], frame[window])
+    else:
+        with pytest.raises(ValueError, match="lies outside"):
+            kept[window]
+
+
+def test_an_excerpt_holds_what_lies_two_pixels_inside_of_it_and_no_view_of_the_frame():
+    film = noise(3, 26, 18)
+    kept = planes.excerpt(film[0], np.array([[10.0, 8.0], [13.0, 9.0]]), 3)
+    window = (slice(7, 10), slice(9, 14))
+    before = film[0][window]
+
+    assert kept.holds(window)
+    assert not kept.holds((slice(5, 10), slice(9, 14)))
+    film.packed[:] = 0
+    assert np.array_equal(kept[window], before)
+
+
 @pytest.mark.parametrize("matrix", planes.WEIGHTS)
 def test_every_matrix_gives_what_ffmpeg_gives(tmp_path, matrix):
     path = lavfi.film(

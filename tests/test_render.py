@@ -15,6 +15,7 @@ from heygemd.media import tool
 from heygemd.media.audio import outline, read_waveform
 from heygemd.media.limits import Limits
 from heygemd.models import Models
+from heygemd.planes import excerpt
 from heygemd.records import Clip, EncodeOptions, Patch, RenderOptions
 from heygemd.render import ClipTask, render_clip
 from heygemd.studio import Studio
@@ -196,6 +197,45 @@ def test_a_second_voice_on_the_same_clip_detects_nothing_and_gives_the_same(
 
     assert detector.n_seen == 25
     assert outs[0] == outs[1]
+
+
+class Keeper(Painter):
+    """Keeps the corner of every tenth frame, and remembers what it had at hand when it studied."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept, self.at_hand = {}, []
+
+    def collector(self):
+        return self
+
+    def see(self, at, frame, points):
+        if at % 10 == 0:
+            self.kept[at] = excerpt(frame, points[:1, :2] * 0, 9)
+
+    def excerpts(self):
+        return dict(self.kept)
+
+    def study(self, clip, track, voice):
+        self.at_hand.append({at: held[:6, :6] for at, held in clip.excerpts.items()})
+        return super().study(clip, track, voice)
+
+
+@pytest.mark.timeout(60)  # two whole clips, each with half a dozen children
+def test_what_a_model_set_aside_is_at_hand_when_it_studies_and_for_the_next_voice(
+    media, studio, tmp_path
+):
+    cached = replace(studio, tracks=TrackCache(tmp_path / "tracks", 10**7))
+    lips = Keeper()
+    for _ in range(2):
+        task = task_of(media, studio, lips, tmp_path)
+        task = replace(task, clip=replace(task.clip, sha256="ab" * 32))
+        render_clip(task, Models(FixedFace(has_points=True), lips), cached)
+        lips.kept.clear()
+
+    first, second = lips.at_hand
+    assert list(first) == list(second) == [0, 10, 20]
+    assert all(np.array_equal(first[at], second[at]) for at in first)
 
 
 @pytest.mark.timeout(60)  # two whole clips, each with half a dozen children

@@ -1,19 +1,20 @@
-"""Face tracks kept on disk, found again by the bytes of the clip; touches its own folder alone.
+"""What was learned of a clip, kept on disk by its bytes; touches its own folder alone.
 
-The same presenter with a new voice needs no detection. A file is written beside its place and
-renamed into it, so a kill leaves a part that is swept later, never half a track; what cannot be
-read is dropped and found anew. Losing the folder costs time, nothing else.
+The same presenter with a new voice needs no detection, and no search for mouths. A file is written
+beside its place and renamed into it, so a kill leaves a part that is swept later, never half a
+track; what cannot be read is dropped and found anew. Losing the folder costs time, nothing else.
 """
 
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import tempfile
 import time
 import zipfile
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +22,15 @@ import numpy as np
 
 from heygemd.log import log
 from heygemd.packed import PackedPoints
+from heygemd.planes import Excerpt, Still, packed_shape
 from heygemd.records import FaceTrack
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
-FORMAT = "2"  # changes whenever the same clip may be tracked otherwise, see ``faces.track``
+FORMAT = "3"  # changes whenever the same clip may be tracked otherwise, see ``faces.track``
 FOLDER = "tracks"  # in the work folder
 _ENDING = ".npz"
 _PART = ".part-"
@@ -40,10 +44,12 @@ class Kept:
     Attributes:
         track: of every source frame.
         prints: (T,) uint32, see ``media.decode.fingerprint``.
+        excerpts: what the lip model set aside, by source frame number.
     """
 
     track: FaceTrack
     prints: NDArray[np.uint32]
+    excerpts: Mapping[int, Excerpt] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +148,40 @@ def _stored(kept: Kept) -> dict[str, NDArray[Any]]:
         "cuts": np.array(track.cuts, np.int64),
         "prints": kept.prints,
         **({} if points is None else points.arrays()),
+        **_stored_excerpts(kept.excerpts),
     }
 
 
 def _kept(stored: Any) -> Kept:  # noqa: ANN401 - numpy's own mapping
     points = PackedPoints.of_arrays(stored) if "steps" in stored else None
     cuts = tuple(stored["cuts"].tolist())
-    return Kept(FaceTrack(stored["boxes"], points, stored["detected"], cuts), stored["prints"])
+    track = FaceTrack(stored["boxes"], points, stored["detected"], cuts)
+    return Kept(track, stored["prints"], _kept_excerpts(stored))
+
+
+def _stored_excerpts(excerpts: Mapping[int, Excerpt]) -> dict[str, NDArray[Any]]:
+    """Their planes one after another, with a row of whole numbers and a matrix for each."""
+    if not excerpts:
+        return {}
+    parts = [held.part for held in excerpts.values()]
+    rows = [
+        (at, held.x_px, held.y_px, held.part.width_px, held.part.height_px, *held.frame_size)
+        for at, held in excerpts.items()
+    ]
+    return {
+        "excerpts": np.array(rows, np.int64),
+        "excerpt_planes": np.concatenate([part.packed.ravel() for part in parts]),
+        "excerpt_matrix": np.array(parts[0].matrix),
+    }
+
+
+def _kept_excerpts(stored: Any) -> dict[int, Excerpt]:  # noqa: ANN401 - numpy's own mapping
+    if "excerpts" not in stored:
+        return {}
+    found, planes, matrix = {}, stored["excerpt_planes"], str(stored["excerpt_matrix"])
+    for at, x_px, y_px, width_px, height_px, *frame_size in stored["excerpts"].tolist():
+        shape = packed_shape(1, width_px, height_px)[1:]
+        packed, planes = np.split(planes, [math.prod(shape)])
+        still = Still(packed.reshape(shape), width_px, height_px, matrix)
+        found[at] = Excerpt(still, x_px, y_px, (frame_size[0], frame_size[1]))
+    return found

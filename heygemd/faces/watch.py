@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, replace
@@ -15,7 +15,11 @@ from heygemd.faces.cuts import CutFinder
 from heygemd.faces.detect import FaceDetector, Sighting
 from heygemd.faces.likeness import look_at
 from heygemd.packed import PackedPoints
-from heygemd.planes import Film, joined
+from heygemd.planes import Film, Still, joined
+from heygemd.records import Points
+
+See = Callable[[int, Still, Points], None]
+"""Told a frame's number, the frame, and the (478, 3) points of the one face in it."""
 
 STRETCH_BYTES = 128 * 2**20  # of frames in one call at most: 20 of 1080p, 5 of 4K
 MAX_THREADS = 8  # more wait for the decoder
@@ -43,6 +47,7 @@ def watch(
     *,
     n_threads: int = 1,
     wants_looks: bool = False,
+    see: See | None = None,
 ) -> Watched:
     """Look at every frame of a clip once.
 
@@ -55,6 +60,7 @@ def watch(
         detector: called from ``n_threads`` threads.
         n_threads: at least 1.
         wants_looks: say of every fourth frame what the faces in it look like.
+        see: told of every frame that shows one face only, in order, in this thread.
 
     Raises:
         ValueError: the frames are not all of one size.
@@ -62,21 +68,30 @@ def watch(
     sightings: list[Sighting] = []
     finder = CutFinder()
     frame_size = (0, 0)
-    waiting: deque[Future[list[Sighting]]] = deque()
+    waiting: deque[tuple[int, Film, Future[list[Sighting]]]] = deque()
     n_given = 0
+
+    def take() -> None:
+        first, stretch, future = waiting.popleft()
+        seen = future.result()
+        if see is not None:
+            _show(stretch, seen, first, see)
+        sightings.extend(map(_packed, seen))
+
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="faces")
     try:
         for stretch in stretches(batches, detector.wants_frames):
             frame_size = (stretch.shape[2], stretch.shape[1])
             # Threads start with an empty context: carry the log's job and clip over.
             skip = -n_given % LOOK_EVERY if wants_looks else len(stretch)
-            waiting.append(pool.submit(copy_context().run, _see, detector, stretch, skip))
+            future = pool.submit(copy_context().run, _see, detector, stretch, skip)
+            waiting.append((n_given, stretch, future))
             n_given += len(stretch)
             finder.add(stretch)
             if len(waiting) > n_threads:
-                sightings += map(_packed, waiting.popleft().result())
-        for rest in waiting:
-            sightings += map(_packed, rest.result())
+                take()
+        while waiting:
+            take()
     finally:
         pool.shutdown(cancel_futures=True)
     return Watched(tuple(sightings), finder.cuts(), frame_size)
@@ -91,6 +106,12 @@ def _see(detector: FaceDetector, frames: Film, skip: int) -> list[Sighting]:
             looks = np.stack([look_at(frames[at], points[which]) for which in range(len(points))])
             seen[at] = replace(seen[at], looks=looks)
     return seen
+
+
+def _show(frames: Film, seen: list[Sighting], first: int, see: See) -> None:
+    for at, (frame, sighting) in enumerate(zip(frames, seen, strict=True), first):
+        if sighting.points is not None and len(sighting.points) == 1 and isinstance(frame, Still):
+            see(at, frame, sighting.points[0])
 
 
 def _packed(seen: Sighting) -> Sighting:

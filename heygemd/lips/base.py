@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
-from heygemd.planes import Film, Picture
-from heygemd.records import FaceTrack, Patch, Timeline, VideoInfo, Waveform
+from heygemd.planes import Excerpt, Film, Picture, Still
+from heygemd.records import FaceTrack, Patch, Points, Timeline, VideoInfo, Waveform
 
 Voice: TypeAlias = Any
 """What one model wants of the sound; each model's own type, made by ``hear``."""
@@ -16,10 +16,21 @@ Plan: TypeAlias = Any
 
 
 class ClipReader(Protocol):
-    """One clip, readable more than once."""
+    """One clip, readable more than once.
+
+    Attributes:
+        info: of the clip.
+        timeline: from source to output.
+        excerpts: what a ``Collector`` kept of source frames, by their numbers; may be empty.
+    """
 
     info: VideoInfo
     timeline: Timeline
+
+    @property
+    def excerpts(self) -> Mapping[int, Excerpt]:
+        """See above."""
+        ...
 
     def frames_at(self, indices: Iterable[int]) -> Iterator[tuple[int, Picture]]:
         """Yield ``(index, frame)`` for the source frames asked for.
@@ -30,6 +41,24 @@ class ClipReader(Protocol):
         Raises:
             MediaError: the clip cannot be read.
         """
+        ...
+
+
+class Collector(Protocol):
+    """Keeps of one clip, while it is searched for faces, what its study will want to see again."""
+
+    def see(self, at: int, frame: Still, points: Points) -> None:
+        """Look at a frame that shows one face; in order.
+
+        Args:
+            at: source frame number.
+            frame: keep no view of it.
+            points: (478, 3) px, as detected.
+        """
+        ...
+
+    def excerpts(self) -> dict[int, Excerpt]:
+        """What is worth keeping, by source frame number."""
         ...
 
 
@@ -56,6 +85,10 @@ class LipModel(Protocol):
         Args:
             sound: 16 kHz mono.
         """
+        ...
+
+    def collector(self) -> Collector | None:
+        """A new one for one clip; None where the model's study looks at no frames."""
         ...
 
     def study(self, clip: ClipReader, track: FaceTrack, voice: Voice) -> Plan:

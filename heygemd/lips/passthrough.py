@@ -22,6 +22,9 @@ class Passthrough:
         """Nothing is wanted of the sound."""
         del sound
 
+    def collector(self) -> None:
+        """None: see ``LipModel.collector``."""
+
     def study(self, clip: ClipReader, track: FaceTrack, voice: Voice) -> Plan:
         """Nothing is learned of the clip."""
         del clip, track, voice

@@ -6,7 +6,7 @@ import math
 import weakref
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from heygemd.media.colour import output_colour
 from heygemd.media.filters import STREAMS, bytes_per_pixel, decode_args
 from heygemd.media.limits import Limits
 from heygemd.media.tool import Caps, Child, Ffmpeg, command, running
-from heygemd.planes import Planes, Still, packed_shape
+from heygemd.planes import Excerpt, Planes, Still, packed_shape
 from heygemd.records import Timeline, VideoInfo
 
 REVERSE_BYTES = 160 << 20  # 115 frames of 720p, 51 of 1080p
@@ -81,6 +81,7 @@ class VideoReader:
         info: as given.
         timeline: set it once it is laid; empty before.
         n_frames: exact count, None until ``read_all`` has ended.
+        excerpts: parts of source frames, for whoever studies the clip; empty unless set.
     """
 
     def __init__(
@@ -95,6 +96,7 @@ class VideoReader:
         self.info = info
         self.timeline = Timeline(source=np.empty(0, np.int64), fps=info.fps)
         self.n_frames: int | None = None
+        self.excerpts: Mapping[int, Excerpt] = {}
         self._tool = tool
         self._path = path
         self._limits = limits or Limits()

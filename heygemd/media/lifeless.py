@@ -123,7 +123,9 @@ def look_at(tool: Ffmpeg, path: Path, expected: Expected, limits: Limits) -> Ite
     Raises:
         QualityError: it does not decode to its end.
     """
-    source = ffmpeg.input(**user_file(path, "mov"), threads=decode_threads(math.prod(expected.size)))
+    source = ffmpeg.input(
+        **user_file(path, "mov"), threads=decode_threads(math.prod(expected.size))
+    )
     shape = (_BATCH, *expected.cells.shape[1:])
     looks = source["v:0"].filter("select", f"not(mod(n,{expected.step}))")
     small = looks.filter("extractplanes", "y").filter("scale", shape[2], shape[1], flags="area")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.lips.base import ClipReader
 from heygemd.lips.warp import lipline, masks
 from heygemd.lips.warp import mesh as meshes
 from heygemd.lips.warp.geometry import Floats
@@ -23,7 +22,7 @@ from heygemd.lips.warp.landmarks import (
 from heygemd.lips.warp.mesh import N_FACE, Mesh
 from heygemd.opencv import cv2
 from heygemd.packed import PackedPoints
-from heygemd.planes import cut_around
+from heygemd.planes import Excerpt, Picture, cut_around
 
 Pixels = NDArray[np.uint8]
 """(h, w, 3) BGR, 0..255."""
@@ -104,29 +103,30 @@ def affordable(iod_px: float) -> int:
     return int(np.clip(MAX_BYTES / (3 * edge * edge + 4000), 8, MAX_KEYS))
 
 
-def cut_keys(clip: ClipReader, frames: Iterable[int], faces: Faces, mesh: Mesh) -> list[Key]:
+def cut_keys(
+    pictures: Iterable[tuple[int, Picture | Excerpt]], faces: Faces, mesh: Mesh
+) -> list[Key]:
     """The mouths of some source frames, at the clip's own resolution, as far as they are in them.
 
     Args:
-        clip: gives the frames.
-        frames: rising source frame numbers.
+        pictures: source frames, or parts of them, with their numbers.
         faces: of all source frames.
         mesh: whose mouth triangles are cut out.
-
-    Raises:
-        MediaError: the clip cannot be read.
     """
     corners = np.unique(mesh.mouth)
     found = []
-    for number, picture in clip.frames_at(frames):
+    for number, picture in pictures:
         iod_px = float(faces.iod_px[number])
         own = faces.points[number, :N_FACE, :2]
         box = meshes.around(own[corners], picture.shape, 1.0, pad_px=3 + int(MARGIN * iod_px))
         if box is None:
             continue
         rows = slice(box.y_px, box.y_px + box.height_px)
+        columns = slice(box.x_px, box.x_px + box.width_px)
+        if isinstance(picture, Excerpt) and not picture.holds((rows, columns)):
+            continue
         # A copy, or a small mouth would keep a large frame.
-        pixels = picture[rows, box.x_px : box.x_px + box.width_px].copy()
+        pixels = picture[rows, columns].copy()
         corner = np.array([box.x_px, box.y_px], np.float32)
         points = lipline.on_the_line(pixels, own - corner, iod_px)
         within = inside(pixels, points)

@@ -8,6 +8,7 @@ from pathlib import Path
 from heygemd.lips.base import ClipReader
 from heygemd.lips.warp import cover, geometry, study, voice
 from heygemd.lips.warp.aim import Aim, hold_back, take_aim
+from heygemd.lips.warp.gallery import Gallery
 from heygemd.lips.warp.mesh import build_mesh
 from heygemd.lips.warp.render import draw
 from heygemd.lips.warp.study import Plan
@@ -45,6 +46,10 @@ class Warp:
     def hear(self, sound: Waveform) -> Voice:
         """Mouth shapes over time."""
         return voice.hear(sound, self._net)
+
+    def collector(self) -> Gallery:
+        """See ``LipModel.collector``."""
+        return Gallery(self._basis, self._mesh)
 
     def study(self, clip: ClipReader, track: FaceTrack, voice: Voice) -> Plan:
         """The person, the mouths that can be borrowed, and which serves which frame."""

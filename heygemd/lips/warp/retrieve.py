@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.lips.warp.geometry import Floats
+from heygemd.lips.warp.geometry import Basis, Floats
 from heygemd.lips.warp.mesh import smoothstep
 
 # Costs were found on a dozen clips by eye (lipmodel 4).
@@ -70,6 +70,11 @@ class Looks:
     inside: Floats
     flesh: Floats
     rush: Floats
+
+
+def visible(coefs: Floats, basis: Basis) -> Floats:
+    """(..., K) coefs scaled so that a difference of 1 in any is about equally visible."""
+    return np.asarray(coefs * (basis.sd / basis.sd[0]) ** 0.5, np.float32)
 
 
 def farthest(rows: Floats, n_wanted: int) -> NDArray[np.int64]:

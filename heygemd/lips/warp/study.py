@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,8 +18,11 @@ from heygemd.lips.warp.mesh import Mesh
 from heygemd.lips.warp.retarget import Person
 from heygemd.lips.warp.voice import Voice
 from heygemd.packed import PackedPoints
+from heygemd.planes import Excerpt, Picture
 from heygemd.records import FaceTrack, Points, Timeline
 
+MANY = 150  # mouths; twice as many are better by little
+ENOUGH = 0.9  # of them, kept from the search for faces, and the clip is not decoded for more
 BEYOND_FRAMES = 250  # so far before and after the frames that are shown, mouths are borrowed
 
 
@@ -147,9 +151,12 @@ def _cut_keys(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
     mesh: Mesh,
 ) -> list[Key]:
     """Mouths as unlike each other as can be, as many as memory allows."""
-    own = _visible(person.coefs[worthy], basis)
     n_wanted = keys.affordable(float(np.median(shapes.pose.scale[worthy])))
-    frames = worthy[retrieve.farthest(own, n_wanted)]
+    kept = worthy[np.isin(worthy, list(clip.excerpts))]
+    is_enough = len(kept) >= ENOUGH * min(MANY, n_wanted, len(worthy))
+    offered = kept if is_enough else worthy
+    own = retrieve.visible(person.coefs[offered], basis)
+    frames = offered[retrieve.farthest(own, n_wanted)].tolist()
     faces = keys.Faces(
         points=shapes.points,
         iod_px=shapes.pose.scale,
@@ -157,7 +164,10 @@ def _cut_keys(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
         leak=geometry.over(shapes, retarget.widest_gap) / np.float32(person.scale),
         facing=np.asarray(shapes.pose.rotation[:, :, 2], np.float32),
     )
-    lent = keys.cut_keys(clip, frames.tolist(), faces, mesh)
+    pictures: Iterable[tuple[int, Picture | Excerpt]] = clip.frames_at(frames)
+    if is_enough:
+        pictures = ((frame, clip.excerpts[frame]) for frame in frames)
+    lent = keys.cut_keys(pictures, faces, mesh)
     if not lent:
         raise NoFaceError("the mouth lies outside the picture in every frame, want it inside")
     return lent
@@ -174,12 +184,12 @@ def _assign(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
     """(n_out,) which key serves which output frame."""
     frames = np.array([key.frame for key in lent])
     offered = retrieve.Mouths(
-        coefs=_visible(person.coefs[frames], basis),
+        coefs=retrieve.visible(person.coefs[frames], basis),
         aperture=np.array([key.aperture for key in lent], np.float32),
         facing=np.stack([key.facing for key in lent]),
     )
     wanted = retrieve.Mouths(
-        coefs=_visible(coefs, basis),
+        coefs=retrieve.visible(coefs, basis),
         aperture=np.maximum(geometry.coef_aperture(coefs, basis), 0.0),
         facing=np.nan_to_num(pose.rotation[source][:, :, 2]).astype(np.float32),
     )
@@ -202,8 +212,3 @@ def _rush(aperture: Floats) -> Floats:
     padded = np.pad(aperture, 1, mode="edge")
     step = np.abs(padded[2:] - padded[:-2]) / 2
     return np.asarray(np.nan_to_num(step), np.float32)
-
-
-def _visible(coefs: Floats, basis: Basis) -> Floats:
-    """Coefs scaled so that a difference of 1 in any is about equally visible."""
-    return np.asarray(coefs * (basis.sd / basis.sd[0]) ** 0.5, np.float32)

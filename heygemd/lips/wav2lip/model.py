@@ -129,6 +129,9 @@ class Wav2LipModel:
             )
         return Wav2LipVoice(log_mel(sound), sync_offset_ms)
 
+    def collector(self) -> None:
+        """None: see ``LipModel.collector``."""
+
     def study(self, clip: ClipReader, track: FaceTrack, voice: Wav2LipVoice) -> Wav2LipPlan:
         """A window of mel for each output frame, a place of the face for each source frame."""
         timeline, info = clip.timeline, clip.info
