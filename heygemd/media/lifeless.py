@@ -17,7 +17,8 @@ from heygemd.errors import MediaError, QualityError
 from heygemd.media.filters import decode_threads
 from heygemd.media.limits import Limits
 from heygemd.media.tool import Caps, Ffmpeg, command, running, user_file
-from heygemd.planes import Film, Planes
+from heygemd.opencv import cv2
+from heygemd.planes import Film, Still
 from heygemd.records import Boxes
 
 CODES = {"black": "black_output", "frozen": "frozen_output"}
@@ -90,16 +91,15 @@ def grid_of(size: tuple[int, int]) -> tuple[int, int]:
 
 def brightness(frames: Film) -> Cells:
     """How bright the cells are, by a sample of their pixels; of BGR by green, most of it."""
-    size = frames.shape[1:3]
-    rows, columns = grid_of(size)
-    at_rows, at_columns = (
-        ((np.arange(n * _SAMPLES) + 0.5) * n_px / (n * _SAMPLES)).astype(np.int64)
-        for n, n_px in zip((rows, columns), size, strict=True)
-    )
-    luma = frames.packed if isinstance(frames, Planes) else frames[..., 1]
-    few = luma[:, at_rows][:, :, at_columns]
-    cells = few.reshape(-1, rows, _SAMPLES, columns, _SAMPLES).sum(axis=(2, 4), dtype=np.uint32)
-    return np.asarray(cells // _SAMPLES**2, np.uint8)
+    height_px, width_px = frames.shape[1:3]
+    rows, columns = grid_of((height_px, width_px))
+    sampled = (columns * _SAMPLES, rows * _SAMPLES)
+    cells = np.empty((len(frames), rows, columns), np.uint8)
+    for row, frame in zip(cells, frames, strict=True):
+        luma = frame.y[:height_px, :width_px] if isinstance(frame, Still) else frame[..., 1].copy()
+        few = cv2.resize(luma, sampled, interpolation=cv2.INTER_NEAREST)
+        cv2.resize(few, (columns, rows), dst=row, interpolation=cv2.INTER_AREA)
+    return cells
 
 
 def _on_face(boxes: Boxes, size: tuple[int, int]) -> NDArray[np.bool_]:
