@@ -5,7 +5,7 @@ import pytest
 from portrait import clip, picture
 
 from heygemd.faces.detect import overlaps
-from heygemd.faces.mesh import FaceMesh, tiles
+from heygemd.faces.mesh import FaceMesh, stir, tiles
 from heygemd.faces.track import track_face
 from heygemd.faces.watch import watch
 from heygemd.planes import of_bgr
@@ -88,6 +88,49 @@ def test_points_do_not_jump_where_one_call_ends_and_the_next_begins(mesh):
     watched = watch([still], mesh)
     points = np.stack([sighting.points[0] for sighting in watched.sightings])
     assert np.abs(points - points[5])[..., :2].max() < 0.6  # of a face 120 px wide
+
+
+class Counted:
+    """A landmarker whose looks at a face that is known are counted."""
+
+    def __init__(self, landmarker):
+        self.landmarker = landmarker
+        self.n_traced = 0
+
+    def find(self, picture, known=()):
+        return self.landmarker.find(picture, known)
+
+    def trace(self, picture, last):
+        self.n_traced += 1
+        return self.landmarker.trace(picture, last)
+
+
+def test_of_a_calm_mouth_every_other_frame_is_looked_at_and_the_rest_lie_halfway():
+    with FaceMesh() as mesh:
+        counted = mesh._landmarkers[0] = Counted(mesh._idle.get())
+        mesh._idle.put(counted)
+        points = np.stack([s.points[0] for s in mesh.detect(clip(16, step=(3, 1), face_px=100))])
+        few = counted.n_traced
+        counted.n_traced = 0
+        frames = clip(16, step=(3, 1), face_px=100)
+        frames[1::2] = clip(16, step=(3, 1), face_px=60)[1::2]
+        mesh.detect(frames)
+
+    assert few <= 11
+    assert counted.n_traced >= 16
+    steps = np.diff(points[..., :2].mean(axis=1), axis=0)
+    assert steps == pytest.approx(np.tile([3.0, 1.0], (15, 1)), abs=0.5)
+
+
+def test_what_stirs_is_the_mouth_and_not_the_head(mesh):
+    (face,) = mesh.detect(picture(320, 240, centre=(160, 120), face_px=80)[None])[0].points
+    turned = face @ np.float32([[0.6, 0.8, 0], [-0.8, 0.6, 0], [0, 0, 1]]) * 2 + np.float32(9)
+    open_wide = face.copy()
+    iod_px = np.linalg.norm(face[[33, 133], :2].mean(axis=0) - face[[362, 263], :2].mean(axis=0))
+    open_wide[14, 1] += 0.1 * iod_px
+
+    assert stir(face, turned) < 1e-5
+    assert stir(face, open_wide) == pytest.approx(0.1, abs=1e-5)
 
 
 def test_a_face_that_leaves_over_the_border_is_let_go(mesh):

@@ -13,11 +13,16 @@ import numpy as np
 
 from heygemd.faces import boxes, landmarker
 from heygemd.faces.detect import Sighting, areas, overlaps
+from heygemd.faces.mouths import EYES, LIPS
 from heygemd.planes import Film, Picture
 from heygemd.records import N_POINTS, Boxes, Points
 
 TILE_SHARES = (1.0, 0.6)  # tile edges in the frame's short side, tried where nothing is found
 SEARCH_EVERY = 8  # frames; whoever comes in between is followed back to where they came in
+# A mouth this calm between every other frame was, in between, within the mesh's own tremble of
+# halfway: 0.01 IOD in the median, 0.023 in 99 of 100 (twelve clips). Idle templates are calm in two
+# thirds of their frames, talkers in one of twenty.
+CALM = 0.015  # IOD
 SAME_FACE = 0.4  # overlap of two boxes that show one face
 
 
@@ -34,11 +39,11 @@ class FaceMesh:
     """
 
     name = "mediapipe"
-    wants_frames = 2 * SEARCH_EVERY
+    wants_frames = 4 * SEARCH_EVERY
 
     def __init__(self, n_threads: int = 1, model_path: Path | None = None) -> None:
         model = landmarker.read_model(model_path)
-        self.version = f"3-{hashlib.sha256(model).hexdigest()[:12]}"
+        self.version = f"4-{hashlib.sha256(model).hexdigest()[:12]}"
         self._idle: queue.LifoQueue[landmarker.Landmarker] = queue.LifoQueue()
         self._landmarkers = [landmarker.Landmarker(model) for _ in range(n_threads)]
         for idle in self._landmarkers:
@@ -158,14 +163,35 @@ def _search_at(n_frames: int) -> list[int]:
 def _follow(
     mesh: landmarker.Landmarker, frames: Film, seen: list[list[Points]], ahead: range
 ) -> None:
-    """Add the face last added to ``seen`` to the frames ``ahead``, until it is lost or known."""
+    """Add the face last added to ``seen`` to the frames ``ahead``, until it is lost or known.
+
+    While the mouth is calm only every other frame is looked at.
+    """
     last = seen[ahead.start - ahead.step][-1]
+    is_calm, ready = False, None
     for at in ahead:
-        face = trace(mesh, frames[at], last)
+        face, ready, beyond = ready, None, at + ahead.step
+        if face is None and is_calm and beyond in ahead:
+            ready = trace(mesh, frames[beyond], last)
+            if ready is not None and stir(last, ready) < CALM:
+                face = np.asarray((last + ready) / 2, np.float32)
+        if face is None:
+            face = trace(mesh, frames[at], last)
         if face is None or _known(face, seen[at]):
             return
+        is_calm = stir(last, face) < CALM
         seen[at].append(face)
         last = face
+
+
+def stir(one: Points, other: Points) -> float:
+    """How far a point of the lips moves at most from one look to another, the head aside, IOD."""
+    lips = []
+    for face in (one, other):
+        plane = face[:, 0] + 1j * face[:, 1]
+        right, left = (plane[list(eye)].mean() for eye in EYES)
+        lips.append((plane[list(LIPS)] - (right + left) / 2) / (left - right))
+    return float(np.abs(lips[0] - lips[1]).max())
 
 
 def _known(face: Points, faces: list[Points]) -> bool:

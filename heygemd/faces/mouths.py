@@ -16,9 +16,10 @@ _REACH = 12  # frames to either side over which the place on the face and the si
 
 # Points of MediaPipe's canonical face model.
 _CORNERS = (61, 291)
-_EYES = ((33, 133), (362, 263))
+EYES = ((33, 133), (362, 263))
 _NOSE_BASE = 2
-_LIPS = (0, 17, 61, 291, 37, 267, 84, 314)
+_OUTER_LIPS = (0, 17, 61, 291, 37, 267, 84, 314)
+LIPS = (*_OUTER_LIPS, 13, 14, 82, 87, 312, 317, 78, 308, 81, 178, 311, 402)
 
 
 def mouth_views(points: Points) -> NDArray[np.float32]:
@@ -38,13 +39,13 @@ def mouth_views(points: Points) -> NDArray[np.float32]:
     if not seen.any():
         return views
     known = points[seen].astype(np.float64)
-    left, right = (known[:, list(eye)].mean(axis=1) for eye in _EYES)
+    left, right = (known[:, list(eye)].mean(axis=1) for eye in EYES)
     across = (right - left)[:, :2]
     across /= np.linalg.norm(across, axis=1, keepdims=True)
     down = np.stack([-across[:, 1], across[:, 0]], axis=1)
     size = _mean_around(np.linalg.norm(known[:, _CORNERS[1]] - known[:, _CORNERS[0]], axis=1))
     nose = known[:, _NOSE_BASE, :2]
-    hang = (known[:, list(_LIPS), :2].mean(axis=1) - nose) / size[:, None]
+    hang = (known[:, list(_OUTER_LIPS), :2].mean(axis=1) - nose) / size[:, None]
     along = _mean_around((hang * across).sum(axis=1))
     below = _mean_around((hang * down).sum(axis=1)) + _BELOW
     middle = nose + size[:, None] * (along[:, None] * across + below[:, None] * down)

@@ -21,7 +21,7 @@ from heygemd.records import Points
 See = Callable[[int, Still, Points], None]
 """Told a frame's number, the frame, and the (478, 3) points of the one face in it."""
 
-STRETCH_BYTES = 128 * 2**20  # of frames in one call at most: 20 of 1080p, 5 of 4K
+STRETCH_BYTES = 64 * 2**20  # of frames in one call at most: 48 of 720p, 21 of 1080p, 5 of 4K
 MAX_THREADS = 8  # more wait for the decoder
 LOOK_EVERY = 4  # frames; a person looks the same in between
 
@@ -131,7 +131,7 @@ def stretches(batches: Iterable[Film], n_frames: int) -> Iterator[Film]:
 
     Args:
         batches: in order.
-        n_frames: the length; less where so many frames exceed 128 MiB.
+        n_frames: the length; less where so many frames exceed 64 MiB.
 
     Raises:
         ValueError: the frames are not all of one size.
