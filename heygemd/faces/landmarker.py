@@ -131,8 +131,8 @@ class Landmarker:
         if not edge > 1:
             return None
         axes = _axes(angle) * np.float32(edge / MESH_PX)
-        crop = _square(picture, middle, axes, edge)
-        points, logit = self._mesh.run(crop[..., ::-1].astype(np.float32) / 255.0)[:2]
+        rgb = cv2.cvtColor(_square(picture, middle, axes, edge), cv2.COLOR_BGR2RGB)
+        points, logit = self._mesh.run(np.multiply(rgb, np.float32(1 / 255)))[:2]
         if float(logit.ravel()[0]) < math.log(MESH_SCORE / (1 - MESH_SCORE)):
             return None
         seen = points.reshape(N_POINTS, 3)
