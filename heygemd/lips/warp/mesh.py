@@ -250,13 +250,15 @@ def offsets(
     """
     placed = grid.to_cells(target)[triangles].astype(np.float64)
     moved = (source - target)[triangles].astype(np.float64)
-    plane = np.zeros((len(triangles) + 1, 2, 3), np.float32)
-    plane[1:] = _planes(placed, moved)
+    plane = np.zeros((2, 3, len(triangles) + 1), np.float32)
+    plane[..., 1:] = _planes(placed, moved)
     rows, columns = ids.shape
-    across = np.arange(columns, dtype=np.float32)[None, :, None]
-    down = np.arange(rows, dtype=np.float32)[:, None, None]
-    of_cell = plane[ids]
-    return np.asarray(of_cell[..., 0] * across + of_cell[..., 1] * down + of_cell[..., 2])
+    across = np.arange(columns, dtype=np.float32)
+    down = np.arange(rows, dtype=np.float32)[:, None]
+    along = []
+    for by_x, by_y, start in plane:  # one axis at a time: numpy is slow along short ones
+        along.append(by_x.take(ids) * across + by_y.take(ids) * down + start.take(ids))
+    return np.asarray(cv2.merge(along))
 
 
 def backward_map(offset: Floats, grid: Grid) -> tuple[Floats, Floats]:
@@ -277,15 +279,15 @@ def backward_map(offset: Floats, grid: Grid) -> tuple[Floats, Floats]:
 
 
 def _planes(placed: NDArray[np.float64], moved: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(M, 2, 3) the linear function of x and y with given values at three corners."""
+    """(2, 3, M) by x, by y, at 0: the linear function with two given values at three corners."""
     first, second = placed[:, 1] - placed[:, 0], placed[:, 2] - placed[:, 0]
     area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
-    area = np.where(np.abs(area) < 1e-6, 1e-6, area)[:, None]
-    rise, other = moved[:, 1] - moved[:, 0], moved[:, 2] - moved[:, 0]
-    by_x = (rise * second[:, 1:] - other * first[:, 1:]) / area
-    by_y = (other * first[:, :1] - rise * second[:, :1]) / area
-    start = moved[:, 0] - by_x * placed[:, 0, :1] - by_y * placed[:, 0, 1:]
-    return np.stack([by_x, by_y, start], axis=2)
+    area = np.where(np.abs(area) < 1e-6, 1e-6, area)
+    rise, other = (moved[:, 1] - moved[:, 0]).T, (moved[:, 2] - moved[:, 0]).T
+    by_x = (rise * second[:, 1] - other * first[:, 1]) / area
+    by_y = (other * first[:, 0] - rise * second[:, 0]) / area
+    start = moved[:, 0].T - by_x * placed[:, 0, 0] - by_y * placed[:, 0, 1]
+    return np.stack([by_x, by_y, start], axis=1)
 
 
 def _altitude(corner: Floats) -> Floats:

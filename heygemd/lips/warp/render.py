@@ -72,7 +72,8 @@ def _move_skin(  # noqa: PLR0913, PLR0917 - a mesh in two places, in one picture
     offset = meshes.offsets(ids, triangles, target, source, grid)
     offset = np.asarray(cv2.GaussianBlur(offset, (0, 0), 0.02 * iod_px / grid.step))
     last = np.array([grid.width_px, grid.height_px], np.float32)
-    reach = np.stack([offset.min(axis=(0, 1)), offset.max(axis=(0, 1)) + last])
+    limits = [cv2.minMaxLoc(along)[:2] for along in cv2.split(offset)]
+    reach = np.array(limits, np.float32).T + np.stack([np.zeros_like(last), last])
     near, (left, top) = cut_around(frame, reach + np.array([grid.x_px, grid.y_px]), 3)
     here = replace(grid, x_px=grid.x_px - int(left), y_px=grid.y_px - int(top))
     map_x, map_y = meshes.backward_map(offset, here)
