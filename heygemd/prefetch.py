@@ -27,7 +27,7 @@ class _End:
 
 
 @contextmanager
-def prefetch(items: Iterable[T], depth: int = 2) -> Iterator[Iterator[T]]:
+def prefetch(items: Iterable[T], depth: int = 1) -> Iterator[Iterator[T]]:
     """Produce ``items`` up to ``depth`` ahead of the ``with`` block.
 
     An error in ``items`` is raised in the block, where the item was due. When the block ends, for

@@ -39,7 +39,7 @@ class FaceMesh:
     """
 
     name = "mediapipe"
-    wants_frames = 4 * SEARCH_EVERY
+    wants_frames = 2 * SEARCH_EVERY
 
     def __init__(self, n_threads: int = 1, model_path: Path | None = None) -> None:
         model = landmarker.read_model(model_path)
