@@ -23,6 +23,7 @@ from heygemd import models, settings
 from heygemd.assembly import make_studio
 from heygemd.faces import track, watch
 from heygemd.hearing import hear
+from heygemd.lips.wav2lip import onnx
 from heygemd.media import probe
 from heygemd.media.decode import VideoReader
 from heygemd.media.timeline import lay_timeline
@@ -50,6 +51,7 @@ def main() -> None:
     for row in (
         *wav2lip(device, arguments.batches, compiled=False),
         *(wav2lip(device, arguments.batches, compiled=True) if arguments.compile else ()),
+        *exported(arguments.batches),
         *s3fd(device),
         *on_a_clip(arguments.clip, arguments.batches),
     ):
@@ -110,6 +112,24 @@ def wav2lip(
             what = " ".join(filter(None, [name, bits, "compiled" if compiled else ""]))
             yield {"model": "wav2lip", "what": what, "device": device.type, "batch": batch,
                    **timed(speak, batch, device)}  # fmt: skip
+
+
+def exported(batches: list[int]) -> Iterator[dict[str, Any]]:
+    """The generator as ``heygemd models export`` writes it, run by ONNX Runtime on the CPU."""
+    cpu = torch.device("cpu")
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch, "wav2lip.onnx")
+        onnx.export(Wav2Lip().eval().state_dict(), path)
+        network = onnx.OnnxNetwork(path, "onnx", onnx.Place(cpu, n_threads=torch.get_num_threads()))
+        for batch in batches:
+            mel = torch.rand(batch, 1, N_MELS, N_COLUMNS)
+            faces = torch.rand(batch, 6, FACE_SIZE_PX, FACE_SIZE_PX)
+
+            def speak(mel: torch.Tensor = mel, faces: torch.Tensor = faces) -> None:
+                network(mel, faces)
+
+            yield {"model": "wav2lip", "what": "ONNX Runtime", "device": "cpu", "batch": batch,
+                   **timed(speak, batch, cpu)}  # fmt: skip
 
 
 def s3fd(device: torch.device) -> Iterator[dict[str, Any]]:
