@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -48,12 +49,12 @@ def main() -> None:
     torch.manual_seed(0)
     device = torch.device(arguments.device)
     rows = []
-    for row in (
-        *wav2lip(device, arguments.batches, compiled=False),
-        *(wav2lip(device, arguments.batches, compiled=True) if arguments.compile else ()),
-        *exported(arguments.batches),
-        *s3fd(device),
-        *on_a_clip(arguments.clip, arguments.batches),
+    for row in chain(
+        wav2lip(device, arguments.batches, compiled=False),
+        wav2lip(device, arguments.batches, compiled=True) if arguments.compile else (),
+        exported(arguments.batches),
+        s3fd(device),
+        on_a_clip(arguments.clip, arguments.batches),
     ):
         rows.append(row)
         print(
