@@ -184,8 +184,8 @@ class Excerpt:
         height_px, width_px, _ = self.shape
         top, bottom = _ends(window[0], height_px)
         left, right = _ends(window[1], width_px)
-        rows = slice(top - self.y_px, bottom - self.y_px)
-        return self.part[rows, left - self.x_px : right - self.x_px]
+        rows = slice(top - self.y_px, max(top, bottom) - self.y_px)
+        return self.part[rows, left - self.x_px : max(left, right) - self.x_px]
 
 
 def excerpt(frame: Still, points: NDArray[np.floating], pad_px: int) -> Excerpt:
