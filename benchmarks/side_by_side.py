@@ -2,10 +2,13 @@
 
 python benchmarks/side_by_side.py --face VIDEO --audio AUDIO
     [--wav2lip DIR --python PYTHON --checkpoint FILE --box Y1 Y2 X1 X2] [--rounds 3] [--clips 3]
+    [--cases cold cached warm]
 
 The peer is any checkout of Wav2Lip, run by a Python that has what it needs; both sides then load
 the same checkpoint. Random weights show the same speed. Without a peer, heygemd runs beside ffmpeg
-alone. The order changes from round to round; ratios are medians over rounds.
+alone. The order changes from round to round; ratios are of processor time a frame, medians over
+rounds. Ours start once and stay: a second ratio leaves out what a process takes that finds nothing
+to do. The peer starts for every clip.
 
 cold       one job in a fresh process, and one run of the peer
 cached     the same job with a known face track, and the peer told where the face is (--box)
@@ -18,14 +21,18 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from measuring import Run, Spool, another, measure, seconds_of, transcode, write
 
+from heygemd.media.limits import Limits
+from heygemd.media.probe import probe
+
 OURS, PEER, BARE = "heygemd", "wav2lip", "ffmpeg"
+CASES = ("cold", "cached", "warm")
 
 
 def main() -> None:
@@ -37,6 +44,7 @@ def main() -> None:
     parser.add_argument("--python", default=sys.executable, help="the peer's own")
     parser.add_argument("--checkpoint", type=Path, help="for both; without one ours is warp")
     parser.add_argument("--box", nargs=4, help="top bottom left right of the face, for the peer")
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--clips", type=int, default=3, help="in the warm case")
     parser.add_argument("--set", action="append", default=[], help="section.key=value, for ours")
@@ -44,58 +52,89 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.wav2lip is not None and arguments.checkpoint is None:
         parser.error("--wav2lip wants --checkpoint")
-    rounds: dict[tuple[str, str], list[Run]] = {}
+    rounds: dict[tuple[str, str], list[Job]] = {}
     for number in range(arguments.rounds):
         with tempfile.TemporaryDirectory() as scratch:
             steps = plan(Path(scratch), arguments)
             for case, side, step in reversed(steps) if number % 2 else steps:
-                rounds.setdefault((case, side), []).append(step())
-    rows = [row(case, side, runs, rounds) for (case, side), runs in rounds.items()]
+                if case in arguments.cases:
+                    rounds.setdefault((case, side), []).append(step())
+    rows = [row(case, side, jobs, rounds) for (case, side), jobs in rounds.items()]
     for each in sorted(rows, key=lambda row: (row["case"], row["side"])):
         print_row(each)
     write(arguments.json, "side_by_side", rows)
 
 
-def plan(folder: Path, arguments: argparse.Namespace) -> list[tuple[str, str, Callable[[], Run]]]:
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One or several clips done by one side.
+
+    Attributes:
+        run: what it took.
+        n_frames: that came out.
+        start_cpu_s: processor time of a process that finds nothing to do; 0 for others than ours.
+    """
+
+    run: Run
+    n_frames: int
+    start_cpu_s: float = 0.0
+
+    def ms_per_frame(self, *, running: bool = False) -> float:
+        """Processor time a frame; of a process that runs already, where that is asked for."""
+        start_s = self.start_cpu_s if running else 0.0
+        return 1000 * (self.run.cpu_s - start_s) / self.n_frames
+
+
+def plan(folder: Path, arguments: argparse.Namespace) -> list[tuple[str, str, Callable[[], Job]]]:
     """Every case and side of one round, in an order that may be turned around."""
     face, audio = arguments.face, arguments.audio
     copies = [another(face, n, folder) for n in range(arguments.clips)]
-    model = "warp" if arguments.checkpoint is None else "wav2lip"
-    more = list(arguments.set)
-    if arguments.checkpoint is not None:
-        more.append(f"model.path={arguments.checkpoint.absolute()}")
 
-    def ours(name: str, clips: list[Path], *, known: bool = False) -> Callable[[], Run]:
-        def run() -> Run:
-            spool = Spool(folder / name, model, more)
-            if known:
-                spool.drop("before", audio, clips)
-                spool.run()
-            spool.drop("job", audio, clips)
-            return spool.run()
+    def ours(name: str, clips: list[Path]) -> Callable[[], Job]:
+        return lambda: our_job(folder / name, clips, arguments, known=name == "cached")
 
-        return run
-
-    length_s = seconds_of(audio)
-    bare = transcode(face, audio, length_s, folder / "bare.mp4")
+    bare = transcode(face, audio, seconds_of(audio), folder / "bare.mp4")
     steps = [
         ("cold", OURS, ours("cold", [face])),
-        ("cached", OURS, ours("cached", [face], known=True)),
+        ("cached", OURS, ours("cached", [face])),
         ("warm", OURS, ours("warm", copies)),
-        ("cold", BARE, lambda: measure(bare)),
-        ("warm", BARE, lambda: added([measure(bare) for _ in copies])),
+        *((case, BARE, lambda: job([bare])) for case in CASES[:2]),
+        ("warm", BARE, lambda: job([bare] * len(copies))),
     ]
     if arguments.wav2lip is not None:
         out = folder / "peer.mp4"
         whole, boxed = (peer(arguments, out, box=box) for box in (None, arguments.box))
-        steps.append(("cold", PEER, lambda: measure(whole, cwd=arguments.wav2lip)))
-        many = [whole] * arguments.clips
-        steps.append(
-            ("warm", PEER, lambda: added([measure(one, cwd=arguments.wav2lip) for one in many]))
-        )
+        where = arguments.wav2lip
+        steps.append(("cold", PEER, lambda: job([whole], out=out, cwd=where)))
+        steps.append(("warm", PEER, lambda: job([whole] * len(copies), out=out, cwd=where)))
         if arguments.box is not None:
-            steps.append(("cached", PEER, lambda: measure(boxed, cwd=arguments.wav2lip)))
+            steps.append(("cached", PEER, lambda: job([boxed], out=out, cwd=where)))
     return steps
+
+
+def our_job(folder: Path, clips: list[Path], arguments: argparse.Namespace, *, known: bool) -> Job:
+    """One job of ours in a fresh process, after one on the same clips where they are known."""
+    model = "warp" if arguments.checkpoint is None else "wav2lip"
+    more = list(arguments.set)
+    if arguments.checkpoint is not None:
+        more.append(f"model.path={arguments.checkpoint.absolute()}")
+    spool = Spool(folder, model, more)
+    start = spool.run()
+    if known:
+        spool.drop("before", arguments.audio, clips)
+        spool.run()
+    spool.drop("job", arguments.audio, clips)
+    run = spool.run()
+    return Job(run, sum(log["n_frames"] for log in spool.logs("job")), start.cpu_s)
+
+
+def job(commands: list[list[str]], *, out: Path | None = None, cwd: Path | None = None) -> Job:
+    """Commands one after another, each of which writes ``out``, by default its last word."""
+    runs, n_frames = [], 0
+    for command in commands:
+        runs.append(measure(command, cwd=cwd))
+        n_frames += probe(out or Path(command[-1]), Limits()).n_frames
+    return Job(added(runs), n_frames)
 
 
 def peer(arguments: argparse.Namespace, out: Path, *, box: list[str] | None) -> list[str]:
@@ -119,14 +158,23 @@ def added(runs: list[Run]) -> Run:
 
 
 def row(
-    case: str, side: str, runs: list[Run], rounds: dict[tuple[str, str], list[Run]]
+    case: str, side: str, jobs: list[Job], rounds: dict[tuple[str, str], list[Job]]
 ) -> dict[str, Any]:
     """One side of one case: all rounds, and the median ratios to the bare transcode and to ours."""
-    as_many = "warm" if case == "warm" else "cold"
-    found: dict[str, Any] = {"case": case, "side": side, "runs": [asdict(run) for run in runs]}
-    for name, other in (("to_ffmpeg", (as_many, BARE)), ("to_heygemd", (case, OURS))):
-        pairs = zip(runs, rounds[other], strict=True)
-        found[name] = median(run.cpu_s / base.cpu_s for run, base in pairs)
+    found: dict[str, Any] = {
+        "case": case,
+        "side": side,
+        "n_frames": jobs[0].n_frames,
+        "ms_per_frame": median(one.ms_per_frame() for one in jobs),
+        "runs": [asdict(one.run) for one in jobs],
+    }
+    for name, other, running in (
+        ("to_ffmpeg", BARE, False), ("to_heygemd", OURS, False), ("to_running", OURS, True)
+    ):  # fmt: skip
+        pairs = zip(jobs, rounds[case, other], strict=True)
+        found[name] = median(
+            one.ms_per_frame() / base.ms_per_frame(running=running) for one, base in pairs
+        )
     return found
 
 
@@ -135,8 +183,10 @@ def print_row(row: dict[str, Any]) -> None:
     cpu_s, wall_s = (median(run[name] for run in row["runs"]) for name in ("cpu_s", "wall_s"))
     peak_gb = max(run["peak_bytes"] for run in row["runs"]) / 1e9
     print(
-        f"{row['case']:7s} {row['side']:8s} cpu {cpu_s:8.1f} s, wall {wall_s:8.1f} s, peak "
-        f"{peak_gb:5.2f} GB, {row['to_ffmpeg']:7.2f} x ffmpeg, {row['to_heygemd']:7.2f} x heygemd"
+        f"{row['case']:7s} {row['side']:8s} cpu {cpu_s:8.1f} s, wall {wall_s:8.1f} s, "
+        f"{row['n_frames']:5d} frames, {row['ms_per_frame']:8.1f} ms each, peak {peak_gb:5.2f} GB, "
+        f"{row['to_ffmpeg']:7.2f} x ffmpeg, {row['to_heygemd']:7.2f} x heygemd, "
+        f"{row['to_running']:7.2f} x heygemd running"
     )
 
 
