@@ -233,21 +233,31 @@ def _paint(layer: Floats, spot: Spot, aim: Aim, share: Floats) -> Floats:
     """The layer with a painted inside, as much of it as share says."""
     shape = spot.alpha.shape
     around = spot.around(spot.skin)
-    skin_colour = around.mean(axis=0) if len(around) else spot.skin.mean(axis=(0, 1))
+    skin_colour = _lit(around) if len(around) else spot.skin.mean(axis=(0, 1))
     lips = masks.polygon(spot.goal[list(OUTER)], shape) - masks.polygon(
         spot.goal[list(INNER)], shape
     )
     own = layer[lips > 0.9]
     lip_colour = own.mean(axis=0) if len(own) > 20 else skin_colour
-    corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32)
-    opening = mouth.Opening(spot.goal, aim.rest - corner, aim.axes, aim.aperture)
+    left, top, width, height = cv2.boundingRect((share > 0.0).astype(np.uint8))
+    box = slice(top, top + height), slice(left, left + width)
+    shift = np.array([left, top], np.float32)
+    corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32) + shift
     inner = mouth.paint_inside(
-        opening,
-        shape,
+        mouth.Opening(spot.goal - shift, aim.rest - corner, aim.axes, aim.aperture),
+        (height, width),
         mouth.Palette(lip_colour, skin_colour, _darkest(layer, spot)),
         teeth=aim.painted > 0.5,
     )
-    return np.asarray(layer + (inner - layer) * share[..., None], np.float32)
+    painted = layer.copy()
+    painted[box] += (inner - layer[box]) * share[box][..., None]
+    return painted
+
+
+def _lit(around: Floats) -> Floats:
+    """(3,) BGR of the brightest quarter of (n, 3) colours: skin, where a beard hides the rest."""
+    grey = around.mean(axis=1)
+    return np.asarray(around[grey >= np.quantile(grey, 0.75)].mean(axis=0), np.float32)
 
 
 def _darkest(layer: Floats, spot: Spot) -> Floats:
