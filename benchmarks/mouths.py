@@ -23,6 +23,8 @@ Picture = NDArray[np.uint8]
 
 CLOSED = (0.015, 0.03)  # told to close below the first, seen closed below the second
 OPEN = (0.08, 0.05)  # told to open above the first, seen open above the second
+STILL = 0.005  # IOD; an aperture that varies by less hardly moves
+LEAST_FRAMES = 5  # fewer have no correlation
 LEAST_JITTER = 0.5  # thousandths of an IOD: a picture that stands still
 EDGE_FRAMES = 3  # left out at both ends, where smoothing has one side only
 MOUTH_IOD = 0.62  # half the edge of a crop that holds the mouth and little else
@@ -117,7 +119,7 @@ def ssim(one: Picture, other: Picture) -> float:
 
 def correlation(one: Floats, other: Floats) -> float:
     """Pearson's r; NaN where one of both hardly moves."""
-    if len(one) < 5 or min(one.std(), other.std()) < 0.005:
+    if len(one) < LEAST_FRAMES or min(one.std(), other.std()) < STILL:
         return float("nan")
     return float(np.corrcoef(one, other)[0, 1])
 
@@ -136,11 +138,23 @@ def obedience(asked: Floats, seen: Floats, own: Floats) -> dict[str, float]:
     told_closed, told_open = asked < CLOSED[0], asked > OPEN[0]
     return {
         "r": correlation(asked, seen),
-        "slope": float(np.polyfit(asked, seen, 1)[0]) if asked.std() > 0.005 else float("nan"),
-        "leak": abs(correlation(own, seen)),
+        "slope": float(np.polyfit(asked, seen, 1)[0]) if asked.std() > STILL else float("nan"),
+        "leak": abs(correlation(_unlike(own, asked), seen)),
         "closed": float((seen[told_closed] < CLOSED[1]).mean()) if told_closed.any() else np.nan,
         "open": float((seen[told_open] > OPEN[1]).mean()) if told_open.any() else np.nan,
     }
+
+
+def _unlike(own: Floats, asked: Floats) -> Floats:
+    """(T,) what of a mouth's own way is not what was asked anyway: two voices are alike by chance.
+
+    Args:
+        own: (T,) aperture.
+        asked: (T,) likewise.
+    """
+    if len(own) < LEAST_FRAMES or asked.std() < STILL:
+        return own
+    return np.asarray(own - np.polyval(np.polyfit(asked, own, 1), asked), np.float32)
 
 
 def jitter(shapes: Floats) -> float:

@@ -66,6 +66,15 @@ def test_a_gap_where_the_picture_shows_lips_is_told_from_a_real_one():
     assert keys.flesh(closed.pixels, opened.points) > 0.5
 
 
+@pytest.mark.parametrize(("n_open", "shown"), [(0, False), (3, False), (4, True)])
+def test_a_syllable_is_enough_to_borrow_insides_from_and_less_is_not(n_open, shown):
+    apertures = [0.0] * 20 + [0.2] * n_open
+
+    _, found = cut(apertures, range(len(apertures)))
+
+    assert keys.show_inside(found) is shown
+
+
 def test_a_blurred_key_is_told_from_sharp_ones():
     _, found = cut([0.1] * 4, [0, 1, 2, 3])
     smeared = keys.replace(found[0], texture=found[0].texture - 1.0)

@@ -104,3 +104,21 @@ def test_lips_that_show_where_the_inside_should_be_do_not_colour_the_dark():
     )
 
     np.testing.assert_array_equal(from_flesh, from_nothing)
+
+
+def test_painted_teeth_have_the_colour_of_the_light_and_less_of_it_than_skin():
+    warm = np.array([50.0, 120.0, 200.0], np.float32)
+
+    white, yellow = (mouth.tooth_colour(skin) for skin in (SKIN, warm))
+
+    assert yellow[0] / yellow[2] < white[0] / white[2] < 1.0
+    assert yellow[0] / yellow[2] > warm[0] / warm[2]
+
+
+def test_teeth_behind_lips_hardly_open_lie_in_the_dark():
+    brightest = [
+        gap_pixels(mouth.paint_inside(hole, SHAPE, mouth.Palette(LIP, SKIN, UNSEEN)), hole).max()
+        for hole in (opening(0.06), opening(0.2))
+    ]
+
+    assert brightest[0] < 0.9 * brightest[1]

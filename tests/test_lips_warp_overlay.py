@@ -54,6 +54,48 @@ def test_a_light_from_the_side_falls_on_the_borrowed_mouth_too(plan_and_clip):
     assert found == pytest.approx(wanted, abs=0.03)
 
 
+@pytest.mark.parametrize(("red", "kept"), [(0.96, 1.0), (0.7, 0.79)])
+def test_skin_that_blushes_does_not_colour_teeth_but_a_light_does(plan_and_clip, red, kept):
+    def redness(tint):
+        spot, layer = laid_over(
+            plan_and_clip, 2, lambda f: (f * np.array([1.0, 1.0, tint])).astype(np.uint8)
+        )
+        colour = layer[spot.inside > 0.9].mean(axis=0)
+        return colour[2] / colour[1]
+
+    assert redness(red) / redness(1.0) == pytest.approx(kept, abs=0.02)
+
+
+def test_a_fold_that_only_the_frame_has_does_not_darken_the_borrowed_mouth(plan_and_clip):
+    plain_spot, plain = laid_over(plan_and_clip, 2)
+    rows, columns = np.nonzero(plain_spot.ring)
+    left = plain_spot.grid.x_px + int(columns.min() * plain_spot.stride)
+    top = plain_spot.grid.y_px + int(rows.min() * plain_spot.stride)
+
+    def folded(frame):
+        dark = frame.copy()
+        dark[top:, left : left + 6] = dark[top:, left : left + 6] // 3
+        return dark
+
+    _, layer = laid_over(plan_and_clip, 2, folded)
+
+    inside = plain_spot.inside > 0.9
+    assert layer[inside].mean() == pytest.approx(plain[inside].mean(), rel=0.02)
+
+
+def test_teeth_are_not_painted_over_with_the_dark_behind_them(plan_and_clip):
+    spot, layer = laid_over(plan_and_clip, 2)
+    layer[spot.inside > 0.7] = 20.0
+    rows = np.nonzero(spot.inside > 0.7)[0]
+    teeth = (spot.inside > 0.7) & (np.arange(len(layer))[:, None] > np.median(rows))
+    layer[teeth] = 200.0
+
+    brightness = overlay._brightness(layer, spot)
+
+    assert brightness[teeth].min() > sum(overlay.TOOTH)
+    assert brightness[(spot.inside > 0.7) & ~teeth].max() < overlay.TOOTH[0]
+
+
 def test_a_blurred_frame_gets_a_blurred_mouth(plan_and_clip):
     def detail(picture):
         return np.abs(cv2.Laplacian(np.float32(picture), cv2.CV_32F)).mean()

@@ -40,6 +40,8 @@ TEETH_CONTRAST = 1.6  # teeth against the dark behind them
 TEETH_LEVEL = 90.0  # grey of teeth in usual light
 ALL_TEETH = 0.92
 FLESH_TINT = 7.0  # a and b, 0..255: what differs less from lips is flesh
+INSIDE_SHOWN = (0.07, 0.25)  # IOD and more of aperture, and less flesh than this in it
+MIN_SHOWN = 4  # mouths that show their inside are enough to borrow from
 FLESH_DARKER, FLESH_BRIGHTER = 22.0, 45.0  # likewise L: lips shine, but are never black
 _FLESH = (UPPER_SECOND, LOWER_SECOND)
 _TEXTURE_QUANTILE = 0.8  # of local texture; half of all skin is smooth
@@ -202,6 +204,12 @@ def flesh(pixels: Pixels, points: Floats) -> float:
     gap = _seen(lab, up * (1.0 - way) + low * way)
     unlike = [_unlike(gap, _seen(lab, points[None, list(lip[1:-1])])) for lip in _FLESH]
     return float((np.minimum(*unlike) < 1.0).mean())
+
+
+def show_inside(lent: list[Key]) -> bool:
+    """Some mouths, however few, are open enough to borrow insides from: a syllable shows them."""
+    least, most = INSIDE_SHOWN
+    return sum(key.aperture > least and key.flesh < most for key in lent) >= MIN_SHOWN
 
 
 def _unlike(gap: Floats, lip: Floats) -> Floats:

@@ -24,10 +24,13 @@ REACH = 0.10  # IOD; beyond the ring the feathered mask is nothing
 CLOSED = 0.012  # IOD; under it there is no inside
 STRETCH = (1.5, 2.5)  # the dark between borrowed teeth, stretched more than this, is painted
 WIDER = (0.02, 0.05)  # IOD; so far must a key be outdone before any of it is painted
+TOOTH = (0.4, 0.3)  # of the inside's brightness; from the first on less is painted, over the second
+FLAT = 40.0  # grey levels; an inside of less contrast shows no teeth that could be spared
 TOUCH = (0.02, 0.045)  # IOD of leak: lips of a key touch below the first, not above the second
 PULL = 0.9  # of the way from the lips' edges into their flesh that edges of open keys are drawn
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
 SLOPE_SHARE = 0.7  # of a fall of light across the ring, the rest may be chance
+BLUSH = 0.06  # of a colour; skin changes by this much in the same light, and teeth do not
 SOFTER = 0.7  # of the layer's detail; a frame with less is blurred, by motion mostly
 MAX_BLUR_PX = 4.0
 LEAST_DETAIL = 2.5  # grey levels; less is a drawing or noise, and says nothing of blur
@@ -180,22 +183,26 @@ def _recolour(layer: Pixels, spot: Spot) -> Floats:
     """The layer in this frame's light: brightness and tint, and how they fall off to the sides."""
     if spot.ring.sum() < 30:
         return layer.astype(np.float32)
-    wanted, found = spot.around(spot.skin), spot.around(layer)
-    gain = np.clip(wanted.mean(axis=0) / (found.mean(axis=0) + 1.0), *_GAINS).astype(np.float32)
-    ramps = [np.ones((size, 3), np.float32) for size in layer.shape[:2]]
+    ratio = (spot.around(spot.skin) + 1.0) / (spot.around(layer) + 1.0)
+    # Folds that only one of both has are dark, but say nothing of the light.
+    gain = np.clip(np.median(ratio, axis=0), *_GAINS).astype(np.float32)
+    grey = (ratio / gain).mean(axis=1)
+    ramps = [np.ones(size, np.float32) for size in layer.shape[:2]]
     for axis, place in enumerate(np.nonzero(spot.ring)):
         middle = (spot.ring.shape[axis] - 1) / 2.0
         far = place > middle
         if min(far.sum(), (~far).sum()) < 15:
             continue
-        tilt = wanted[far].mean(axis=0) / (found[far] * gain + 1.0).mean(axis=0)
-        tilt /= wanted[~far].mean(axis=0) / (found[~far] * gain + 1.0).mean(axis=0)
+        tilt = np.median(grey[far]) / np.median(grey[~far])
         lever = 2.0 * np.abs(place - middle).mean() / max(1.0, middle)
-        slope = np.clip(SLOPE_SHARE * np.log(tilt) / lever, -0.25, 0.25).astype(np.float32)
-        way = np.linspace(-1.0, 1.0, layer.shape[axis], dtype=np.float32)
-        ramps[axis] += way[:, None] * slope
-    lit = layer * (ramps[0] * gain)[:, None]
-    lit *= ramps[1][None]
+        slope = np.float32(np.clip(SLOPE_SHARE * np.log(tilt) / lever, -0.25, 0.25))
+        ramps[axis] += np.linspace(-1.0, 1.0, layer.shape[axis], dtype=np.float32) * slope
+    lit = layer * (ramps[0][:, None] * gain)[:, None]
+    lit *= ramps[1][:, None]
+    blush = np.clip(np.log(gain / gain.mean()), -BLUSH, BLUSH)
+    left, top, width, height = cv2.boundingRect((spot.inside > 0.0).astype(np.uint8))
+    box = slice(top, top + height), slice(left, left + width)
+    lit[box] *= 1.0 + spot.inside[box][..., None] * (np.exp(-blush) - 1.0)
     return np.asarray(lit, np.float32)
 
 
@@ -223,31 +230,52 @@ def _fill(layer: Floats, spot: Spot, aim: Aim) -> Floats:
         if lacking > 0.02:
             corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32)
             zone = masks.polygon(between - corner, spot.alpha.shape, 0.025 * aim.iod_px)
+            zone *= 1.0 - meshes.smoothstep((_brightness(layer, spot) - TOOTH[0]) / TOOTH[1])
             share = np.maximum(share, zone * spot.inside * lacking)
     if not share.any():
         return layer
     return _paint(layer, spot, aim, share)
 
 
+def _brightness(layer: Floats, spot: Spot) -> Floats:
+    """(h, w) of each pixel, about 0 where the inside is darkest and 1 where it is brightest."""
+    grey = layer.mean(axis=2)
+    inside = grey[spot.inside > 0.7]
+    if len(inside) < 10:
+        return np.zeros(grey.shape, np.float32)
+    dark, bright = np.quantile(inside, (0.1, 0.9))
+    return np.asarray((grey - dark) / max(float(bright - dark), FLAT), np.float32)
+
+
 def _paint(layer: Floats, spot: Spot, aim: Aim, share: Floats) -> Floats:
     """The layer with a painted inside, as much of it as share says."""
     shape = spot.alpha.shape
     around = spot.around(spot.skin)
-    skin_colour = around.mean(axis=0) if len(around) else spot.skin.mean(axis=(0, 1))
+    skin_colour = _lit(around) if len(around) else spot.skin.mean(axis=(0, 1))
     lips = masks.polygon(spot.goal[list(OUTER)], shape) - masks.polygon(
         spot.goal[list(INNER)], shape
     )
     own = layer[lips > 0.9]
     lip_colour = own.mean(axis=0) if len(own) > 20 else skin_colour
-    corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32)
-    opening = mouth.Opening(spot.goal, aim.rest - corner, aim.axes, aim.aperture)
+    left, top, width, height = cv2.boundingRect((share > 0.0).astype(np.uint8))
+    box = slice(top, top + height), slice(left, left + width)
+    shift = np.array([left, top], np.float32)
+    corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32) + shift
     inner = mouth.paint_inside(
-        opening,
-        shape,
+        mouth.Opening(spot.goal - shift, aim.rest - corner, aim.axes, aim.aperture),
+        (height, width),
         mouth.Palette(lip_colour, skin_colour, _darkest(layer, spot)),
         teeth=aim.painted > 0.5,
     )
-    return np.asarray(layer + (inner - layer) * share[..., None], np.float32)
+    painted = layer.copy()
+    painted[box] += (inner - layer[box]) * share[box][..., None]
+    return painted
+
+
+def _lit(around: Floats) -> Floats:
+    """(3,) BGR of the brightest quarter of (n, 3) colours: skin, where a beard hides the rest."""
+    grey = around.mean(axis=1)
+    return np.asarray(around[grey >= np.quantile(grey, 0.75)].mean(axis=0), np.float32)
 
 
 def _darkest(layer: Floats, spot: Spot) -> Floats:

@@ -85,7 +85,7 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
     lent = cover.uncovered(cut, complexion)
     path = _assign(coefs, lent, pose, source, person, basis)
     choice, mix = retrieve.cross_fade(path, np.array([key.frame for key in lent]))
-    painted = np.full(len(source), 0.0 if person.talks else 1.0, np.float32)
+    shown = person.talks or keys.show_inside(lent)
     return Plan(
         source=source,
         points=track.points,
@@ -93,7 +93,7 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
         person=person,
         coefs=coefs,
         share=share,
-        painted=painted,
+        painted=np.full(len(source), 0.0 if shown else 1.0, np.float32),
         keys=tuple(keys.evened(lent)),
         choice=choice,
         mix=mix,
