@@ -39,6 +39,7 @@ MAX_SHARPENING = 0.2
 TEETH_CONTRAST = 1.6  # teeth against the dark behind them
 TEETH_LEVEL = 90.0  # grey of teeth in usual light
 ALL_TEETH = 0.92
+NO_TEETH = 0.5  # said of a gap where no upper teeth are seen
 FLESH_TINT = 7.0  # a and b, 0..255: what differs less from lips is flesh
 INSIDE_SHOWN = (0.07, 0.25)  # IOD and more of aperture, and less flesh than this in it
 MIN_SHOWN = 4  # mouths that show their inside are enough to borrow from
@@ -239,10 +240,10 @@ def teeth(within: Floats) -> float:
     rows = within.reshape(6, 9)[:, 2:7].mean(axis=1)
     low, high = float(rows.min()), float(rows.max())
     if high < TEETH_CONTRAST * low:  # all alike: all teeth when bright, all dark otherwise
-        return ALL_TEETH if high > TEETH_LEVEL else 0.5
+        return ALL_TEETH if high > TEETH_LEVEL else NO_TEETH
     bright = rows > (low + high) / 2.0
     if not bright[:2].any():
-        return 0.5
+        return NO_TEETH
     ends = np.flatnonzero(~bright & (np.arange(6) > int(np.argmax(bright))))
     return float(np.clip((ends[0] + 0.3) / 6.0 if len(ends) else ALL_TEETH, 0.3, ALL_TEETH))
 

@@ -11,7 +11,7 @@ from heygemd.lips.warp import masks, mouth
 from heygemd.lips.warp import mesh as meshes
 from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
-from heygemd.lips.warp.keys import Key, Pixels
+from heygemd.lips.warp.keys import NO_TEETH, Key, Pixels
 from heygemd.lips.warp.landmarks import INNER, LOWER_INNER, OUTER, SECOND, THIRD, UPPER_INNER
 from heygemd.lips.warp.mesh import Grid, Mesh
 from heygemd.opencv import cv2
@@ -230,7 +230,8 @@ def _fill(layer: Floats, spot: Spot, aim: Aim) -> Floats:
         if lacking > 0.02:
             corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32)
             zone = masks.polygon(between - corner, spot.alpha.shape, 0.025 * aim.iod_px)
-            zone *= 1.0 - meshes.smoothstep((_brightness(layer, spot) - TOOTH[0]) / TOOTH[1])
+            if aim.keys[0][0].teeth == NO_TEETH:  # what is bright there are the lower ones
+                zone *= 1.0 - meshes.smoothstep((_brightness(layer, spot) - TOOTH[0]) / TOOTH[1])
             share = np.maximum(share, zone * spot.inside * lacking)
     if not share.any():
         return layer
