@@ -120,7 +120,7 @@ class VoiceNet(nn.Module):
     def listen(self, mel: Tensor) -> Heard:
         """What there is to hear in (B, n_mels, N), before it is made one mouth.
 
-        A pose teaches the names nothing: those who were filmed would bend them to their own use.
+        A pose teaches the names nothing: they stay what speech in any voice has made them.
         """
         x = self.enter(_pairs(mel).flatten(1, 2))
         for block in self.blocks:
