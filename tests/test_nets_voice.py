@@ -6,10 +6,19 @@ import torch
 from heygemd.nets.voice import REACH_STEPS, VoiceNet
 
 
+def fresh():
+    torch.manual_seed(0)
+    net = VoiceNet(n_coefs=10, n_traits=10, n_channels=16).eval()
+    net.aperture[0] = 1.0
+    with torch.no_grad():
+        net.shape.bias[0] = 0.3  # parted, mostly
+        net.pose.weight.normal_()
+    return net
+
+
 @pytest.fixture(scope="module")
 def net():
-    torch.manual_seed(0)
-    return VoiceNet(n_coefs=10, n_traits=10, n_channels=16).eval()
+    return fresh()
 
 
 def test_two_mel_columns_make_one_step(net):
@@ -33,12 +42,13 @@ def test_a_step_hears_nothing_beyond_its_reach(net):
     assert torch.equal(net(mel)[0][..., :41], net(changed)[0][..., :41])
 
 
-def test_a_step_hears_as_far_as_its_reach(net):
-    mel = torch.randn(1, 80, 200)
+def test_a_step_hears_as_far_as_its_reach():
+    net = fresh().double()  # the farthest sounds count little
+    mel = torch.randn(1, 80, 200, dtype=torch.float64)
     changed = mel.clone()
     changed[..., 2 * (40 + REACH_STEPS)] += 5.0
 
-    assert not torch.equal(net(mel)[0][..., 40], net(changed)[0][..., 40])
+    assert not torch.equal(net.listen(mel).pose[..., 40], net.listen(changed).pose[..., 40])
 
 
 def test_loudness_elsewhere_does_not_change_a_step(net):
@@ -50,8 +60,7 @@ def test_loudness_elsewhere_does_not_change_a_step(net):
 
 
 def test_a_mouth_rests_as_surely_as_its_lips_are_heard_to_meet():
-    torch.manual_seed(0)
-    net = VoiceNet(n_channels=16).eval()
+    net = fresh()
     mel = torch.randn(1, 80, 60)
     with torch.no_grad():
         loose = net(mel)[0].abs().max()
@@ -60,3 +69,25 @@ def test_a_mouth_rests_as_surely_as_its_lips_are_heard_to_meet():
 
     assert loose > 0.01
     assert met < 1e-6
+
+
+@pytest.mark.parametrize(("gap", "share"), [(-0.1, 0.0), (0.0, 0.0), (0.2, 1.0)])
+def test_a_pose_is_taken_as_far_as_the_lips_are_heard_parted(gap, share):
+    net = fresh()
+    with torch.no_grad():
+        net.shape.weight.zero_()
+        net.shape.bias[0] = gap
+        net.name.bias[1] = -50.0  # no m, b or p
+        mel = torch.randn(1, 80, 60)
+
+        assert torch.allclose(net(mel)[0], share * net.listen(mel).pose)
+
+
+def test_a_pose_teaches_the_names_nothing():
+    net = fresh()
+
+    net.listen(torch.randn(1, 80, 60)).pose.sum().backward()
+
+    assert net.pose.weight.grad is not None
+    assert net.name.weight.grad is None
+    assert net.enter.weight.grad is None

@@ -9,7 +9,7 @@ import torch
 
 import heygemd.lips.warp
 from heygemd.lips.warp import geometry
-from training import speech, voice
+from training import losses, speech, voice
 from training.phones import silence
 from training.talks import Talk
 
@@ -58,3 +58,9 @@ def test_averaged_weights_know_what_the_layers_have_seen_of_their_inputs(materia
     seen = voice.train(material, RECIPE).norm.running_mean
 
     assert seen.abs().max() > 0.0  # where a fresh layer starts
+
+
+def test_a_trained_network_knows_how_its_coefs_open_the_mouth(material):
+    net = voice.train(material, RECIPE)
+
+    assert torch.equal(net.aperture, losses.measure(material.basis).aperture)

@@ -1,9 +1,12 @@
 """Sound to mouth: log-mel in, shape coefficients and the names of what is said out.
 
 Dilated residual convolutions over time in the manner of temporal convolutional networks (Bai et al.
-2018), written here; their weights are trained by ``training/``. One trunk feeds two heads. Naming
-visemes and phonetic traits makes the trunk hear what lips are asked for in any voice and language,
-though few people were filmed; and as surely as an m, b or p is heard, the mouth goes to rest.
+2018), written here; their weights are trained by ``training/``. One trunk feeds two heads. One
+names visemes and phonetic traits, which synthetic speech teaches it in any voice and language,
+though few people were filmed; the mouth's pose is read from these names alone, slurred as lips are
+slower than sounds. The other hears the mouth itself, at once, in the manner of the few who were
+filmed: where it hears the lips meet, and as surely as an m, b or p is named, the pose gives way to
+rest.
 
 Batch normalisation, once trained, is the same for every moment: what is loud stays loud in every
 layer, and an output depends on +-``REACH_STEPS`` steps of sound and on nothing else, so that a long
@@ -12,6 +15,9 @@ sound may be cut in pieces without a trace.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,7 +26,12 @@ N_MELS = 80
 N_VISEMES = 11  # mouth classes, of which one holds at a time
 _BILABIAL = 1  # the class of m, b and p
 _DILATIONS = (1, 2, 4, 8, 2)
-REACH_STEPS = 1 + sum(_DILATIONS) + 1  # 19 steps, 0.475 s
+_SLUR_STEPS = 2.0  # standard deviation, 50 ms
+_SLUR_REACH = 6
+REACH_STEPS = 1 + sum(_DILATIONS) + 1 + _SLUR_REACH  # 25 steps, 0.625 s
+
+# A gap below the first is a mouth at rest, one above the second takes nothing from the pose.
+_SHUT, _PARTED = 0.02, 0.055  # IOD of a mouth of scale 1
 
 
 class Block(nn.Module):
@@ -40,6 +51,21 @@ class Block(nn.Module):
         return x + mixed
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the network hears at T steps, each of two mel columns.
+
+    Attributes:
+        pose: (B, K, T) whitened coefs that the names ask for, were the lips never to meet.
+        shape: (B, K, T) whitened coefs heard at once.
+        names: (B, n_visemes + n_traits, T) logits.
+    """
+
+    pose: Tensor
+    shape: Tensor
+    names: Tensor
+
+
 class VoiceNet(nn.Module):
     """Log-mel to mouth shape and to what is said.
 
@@ -48,6 +74,9 @@ class VoiceNet(nn.Module):
         n_traits: phonetic traits, each of which holds or not.
         n_channels: width.
         dropout: share of channels left out of every block in training.
+
+    Attributes:
+        aperture: (n_coefs,) IOD of gap per unit of coef, of the basis that the coefs belong to.
     """
 
     def __init__(
@@ -64,6 +93,13 @@ class VoiceNet(nn.Module):
         self.norm = nn.BatchNorm1d(n_channels)
         self.name = nn.Conv1d(n_channels, N_VISEMES + n_traits, 3, padding=1)
         self.shape = nn.Conv1d(n_channels, n_coefs, 3, padding=1)
+        self.pose = nn.utils.skip_init(  # type: ignore[no-untyped-call]
+            nn.Conv1d, N_VISEMES + n_traits, n_coefs, 1
+        )
+        nn.init.zeros_(self.pose.weight)  # until it is taught, a mouth rests
+        nn.init.zeros_(self.pose.bias)
+        self.aperture: Tensor
+        self.register_buffer("aperture", torch.zeros(n_coefs))
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
         """Shapes and what is said.
@@ -75,13 +111,34 @@ class VoiceNet(nn.Module):
             (B, n_coefs, N // 2) whitened coefs and (B, n_visemes + n_traits, N // 2) logits; step j
             stands for mel columns 2j and 2j + 1, so for the moment (j + 1/4) / 40 s.
         """
+        heard = self.listen(mel)
+        gap = torch.einsum("bkt,k->bt", heard.shape, self.aperture)
+        share = ((gap - _SHUT) / (_PARTED - _SHUT)).clamp(0.0, 1.0)
+        parted = share * share * (3.0 - 2.0 * share)
+        return heard.pose * parted[:, None], heard.names
+
+    def listen(self, mel: Tensor) -> Heard:
+        """What there is to hear in (B, n_mels, N), before it is made one mouth.
+
+        A pose teaches the names nothing: they stay what speech in any voice has made them.
+        """
         x = self.enter(_pairs(mel).flatten(1, 2))
         for block in self.blocks:
             x = block(x)
-        heard = functional.relu(self.norm(x))
-        logits = self.name(heard)
-        meets = logits[:, :N_VISEMES].detach().softmax(dim=1)[:, _BILABIAL, None]
-        return self.shape(heard) * (1.0 - meets), logits
+        x = functional.relu(self.norm(x))
+        names = self.name(x)
+        visemes, traits = names.detach().split([N_VISEMES, names.shape[1] - N_VISEMES], dim=1)
+        surely = torch.cat([visemes.softmax(dim=1), traits.sigmoid()], dim=1)
+        shape = self.shape(x) * (1.0 - surely[:, _BILABIAL, None])
+        return Heard(self.pose(_slurred(surely)), shape, names)
+
+
+def _slurred(x: Tensor) -> Tensor:
+    """(B, C, T) smoothed over time by a Gaussian; nothing is known beyond the ends."""
+    offset = torch.arange(-_SLUR_REACH, _SLUR_REACH + 1, device=x.device, dtype=x.dtype)
+    weight = torch.exp(-0.5 * (offset / _SLUR_STEPS) ** 2)
+    weight = (weight / weight.sum()).expand(x.shape[1], 1, -1)
+    return functional.conv1d(x, weight, padding=_SLUR_REACH, groups=x.shape[1])
 
 
 def _pairs(mel: Tensor) -> Tensor:

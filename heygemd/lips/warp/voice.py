@@ -74,7 +74,7 @@ def load_net(path: Path) -> VoiceNet:
         with safe_open(path, framework="pt") as stored:
             tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118 - no mapping
         net = VoiceNet(
-            n_coefs=len(tensors["shape.bias"]),
+            n_coefs=len(tensors["pose.bias"]),
             n_traits=len(tensors["name.bias"]) - N_VISEMES,
             n_channels=len(tensors["norm.weight"]),
         )
