@@ -15,8 +15,11 @@ from heygemd.lips.warp.mesh import N_FACE, smoothstep
 REST_QUANTILE = 0.1
 REST_GAP = 0.015  # IOD; a mouth that rests wider than this never closes, and is closed for it
 TALKING = 0.09  # IOD; 95 % quantile of the aperture of somebody who talks
-GAINS = (0.8, 1.35)  # how far a voice is toned down or up to the person's own manner
-IDLE_GAIN = 1.1
+# Sigma, frames, by which lips are slower than what the voice asks. At 0.5 they tremble half as much
+# again as those filmed, at 0.65 no more; of the closures of 16 filmed clips 89 and 80 % are left.
+INERTIA = 0.6
+GAINS = (0.65, 1.1)  # how far a voice is toned down or up to the person's own manner
+IDLE_GAIN = 0.9
 OVERLAP = -0.01  # IOD; lips that are told to pass each other by more are only pressed
 SNAP = (0.010, 0.045)  # IOD; lips that are told to come nearer than this close
 YAW_FADE_DEG = (40.0, 60.0)
@@ -76,7 +79,7 @@ def suit(coefs: Floats, person: Person, basis: Basis) -> Floats:
         basis: of the coefs.
     """
     whole = [(0, len(coefs))]
-    calm = geometry.smooth(coefs.astype(np.float64), 0.5, whole).astype(np.float32)
+    calm = geometry.smooth(coefs.astype(np.float64), INERTIA, whole).astype(np.float32)
     gain = IDLE_GAIN
     if person.talks:
         asked = float(np.quantile(geometry.coef_aperture(calm, basis), 0.95))
