@@ -59,7 +59,10 @@ def main() -> None:
             for case, side, step in reversed(steps) if number % 2 else steps:
                 if case in arguments.cases:
                     rounds.setdefault((case, side), []).append(step())
-    rows = [row(case, side, jobs, rounds) for (case, side), jobs in rounds.items()]
+    rows = [
+        {**row(case, side, jobs, rounds), "set": arguments.set}
+        for (case, side), jobs in rounds.items()
+    ]
     for each in sorted(rows, key=lambda row: (row["case"], row["side"])):
         print_row(each)
     write(arguments.json, "side_by_side", rows)

@@ -75,7 +75,11 @@ def measure(
             for _ in reader.read_all(studio.batch):
                 pass
         with meter.stage("decode, first pass, and detect"):
-            seen = watch.watch(reader.read_all(studio.batch), loaded.detector, n_threads=2)
+            collector = loaded.lips.collector()
+            see = None if collector is None else collector.see
+            batches = reader.read_all(studio.batch)
+            seen = watch.watch(batches, loaded.detector, n_threads=2, see=see)
+            reader.excerpts = {} if collector is None else collector.excerpts()
         with meter.stage("track"):
             faces = track.track_face(seen.sightings, seen.cuts, options.face, seen.frame_size)
         timeline = lay_timeline(len(faces.detected), info.fps, heard.duration_s, options.length)
