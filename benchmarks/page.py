@@ -128,7 +128,7 @@ def side_by_side(rows: Sequence[Figures]) -> Iterator[str]:
         [
             (
                 f"{row['case']}, {row['side']}",
-                row["n_frames"],
+                str(row["n_frames"]),
                 f"{row['ms_per_frame']:.1f}",
                 f"{median(run['wall_s'] for run in row['runs']):.1f}",
                 f"{max(run['peak_bytes'] for run in row['runs']) / 1e9:.2f}",
