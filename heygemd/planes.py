@@ -196,10 +196,8 @@ def excerpt(frame: Still, points: NDArray[np.floating], pad_px: int) -> Excerpt:
         points: (P, 2) px.
         pad_px: added on all sides.
     """
-    size = np.array([frame.width_px, frame.height_px])
-    first = np.clip(np.floor(points.min(axis=0)).astype(np.int64) - pad_px, 0, size - 1) // 2 * 2
-    stop = np.clip(np.ceil(points.max(axis=0)).astype(np.int64) + pad_px + 1, first + 1, size)
-    (left, top), (right, bottom) = first.tolist(), stop.tolist()
+    first, stop = _around(frame, points, pad_px)
+    (left, top), (right, bottom) = (first // 2 * 2).tolist(), stop.tolist()
     packed = np.empty(packed_shape(1, right - left, bottom - top)[1:], np.uint8)
     part = Still(packed, right - left, bottom - top, frame.matrix)
     rows, columns = part.colours[0].shape
@@ -262,10 +260,18 @@ def cut_around(
         points: (P, 2) px.
         pad_px: added on all sides.
     """
+    first, stop = _around(picture, points, pad_px)
+    return picture[first[1] : stop[1], first[0] : stop[0]], first
+
+
+def _around(
+    picture: Picture, points: NDArray[np.floating], pad_px: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(2,) and (2,) x y, first and one past the last pixel around places; never nothing."""
     size = np.array(picture.shape[1::-1])
     first = np.clip(np.floor(points.min(axis=0)).astype(np.int64) - pad_px, 0, size - 1)
     stop = np.clip(np.ceil(points.max(axis=0)).astype(np.int64) + pad_px + 1, first + 1, size)
-    return picture[first[1] : stop[1], first[0] : stop[0]], first
+    return first, stop
 
 
 def yuv_of(pixels: NDArray[np.uint8], matrix: str) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from heygemd.quality import LAGS_MS, SyncScore, SyncScorer
 from heygemd.records import FaceTrack, Timeline, Waveform
 from heygemd.syncnet import FPS, SyncNetScore, SyncNetScorer, mel_cepstra
 
-JUDGED_FRAMES = 750  # half a minute at 25 fps; their mouths take 5 MB, and more tells no more
+JUDGED_FRAMES = 750  # half a minute at 25 fps; their mouths take 5 MB
 _JUDGED_S = 32.0
 SYNCNET_FRAMES = 250  # ten seconds; their faces take 38 MB
 _SYNCNET_S = SYNCNET_FRAMES / FPS

@@ -38,6 +38,12 @@ def ring(outline: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return np.asarray(far - near > 0.5, np.bool_)
 
 
+def box(mask: Floats) -> tuple[slice, slice]:
+    """Rows and columns of the smallest rectangle that holds all of a mask above 0."""
+    left, top, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    return slice(top, top + height), slice(left, left + width)
+
+
 def detail(picture: NDArray[np.uint8], where: NDArray[np.bool_], stride: int = 1) -> float:
     """Grey levels of fine detail in a usual place of a mask; lines are no detail.
 

@@ -200,8 +200,7 @@ def _recolour(layer: Pixels, spot: Spot) -> Floats:
     lit = layer * (ramps[0][:, None] * gain)[:, None]
     lit *= ramps[1][:, None]
     blush = np.clip(np.log(gain / gain.mean()), -BLUSH, BLUSH)
-    left, top, width, height = cv2.boundingRect((spot.inside > 0.0).astype(np.uint8))
-    box = slice(top, top + height), slice(left, left + width)
+    box = masks.box(spot.inside)
     lit[box] *= 1.0 + spot.inside[box][..., None] * (np.exp(-blush) - 1.0)
     return np.asarray(lit, np.float32)
 
@@ -258,13 +257,12 @@ def _paint(layer: Floats, spot: Spot, aim: Aim, share: Floats) -> Floats:
     )
     own = layer[lips > 0.9]
     lip_colour = own.mean(axis=0) if len(own) > 20 else skin_colour
-    left, top, width, height = cv2.boundingRect((share > 0.0).astype(np.uint8))
-    box = slice(top, top + height), slice(left, left + width)
-    shift = np.array([left, top], np.float32)
+    box = masks.box(share)
+    shift = np.array([box[1].start, box[0].start], np.float32)
     corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32) + shift
     inner = mouth.paint_inside(
         mouth.Opening(spot.goal - shift, aim.rest - corner, aim.axes, aim.aperture),
-        (height, width),
+        share[box].shape,
         mouth.Palette(lip_colour, skin_colour, _darkest(layer, spot)),
         teeth=aim.painted > 0.5,
     )

@@ -21,8 +21,10 @@ from heygemd.packed import PackedPoints
 from heygemd.planes import Excerpt, Picture
 from heygemd.records import FaceTrack, Points, Timeline
 
-MANY = 150  # mouths; twice as many are better by little
-ENOUGH = 0.9  # of them, kept from the search for faces, and the clip is not decoded for more
+# Where the search for faces set aside this share of so many mouths, or of all that there are, the
+# clip is not decoded for more.
+ENOUGH = 0.9
+MANY = 150
 BEYOND_FRAMES = 250  # so far before and after the frames that are shown, mouths are borrowed
 
 
@@ -164,9 +166,8 @@ def _cut_keys(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
         leak=geometry.over(shapes, retarget.widest_gap) / np.float32(person.scale),
         facing=np.asarray(shapes.pose.rotation[:, :, 2], np.float32),
     )
-    pictures: Iterable[tuple[int, Picture | Excerpt]] = clip.frames_at(frames)
-    if is_enough:
-        pictures = ((frame, clip.excerpts[frame]) for frame in frames)
+    pictures: Iterable[tuple[int, Picture | Excerpt]]
+    pictures = [(at, clip.excerpts[at]) for at in frames] if is_enough else clip.frames_at(frames)
     lent = keys.cut_keys(pictures, faces, mesh)
     if not lent:
         raise NoFaceError("the mouth lies outside the picture in every frame, want it inside")
