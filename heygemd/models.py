@@ -11,7 +11,7 @@ from heygemd.errors import ConfigError
 from heygemd.faces.detect import FaceDetector
 from heygemd.faces.watch import thread_count
 from heygemd.lips.base import LipModel
-from heygemd.lips.device import choose_device
+from heygemd.lips.device import choose_device, spare_threads
 from heygemd.quality import SyncScorer
 from heygemd.records import ModelFacts, Waveform
 from heygemd.settings import Faces, Model, Quality, Restore
@@ -88,10 +88,11 @@ def load(model: Model, faces: Faces, restore: Restore, quality: Quality | None =
         from heygemd.lips.restore import Restorer  # noqa: PLC0415 - see _lip_model
 
         restorer = Restorer(restore.path, str(choose_device(model.device)), restore.batch)
+    syncnet = _syncnet(quality)
+    if lips.name == "warp" and restorer is None and syncnet is None:
+        spare_threads(1)  # its networks take milliseconds, in which more threads mostly wait
     lips.hear(Waveform(np.zeros(_HEARING_HZ, np.float32), _HEARING_HZ))
-    return Models(
-        detector, lips, thread_count(faces.workers), restorer, SyncScorer(), _syncnet(quality)
-    )
+    return Models(detector, lips, thread_count(faces.workers), restorer, SyncScorer(), syncnet)
 
 
 def _syncnet(quality: Quality | None) -> SyncNetScorer | None:

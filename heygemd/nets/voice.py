@@ -93,9 +93,8 @@ class VoiceNet(nn.Module):
         self.norm = nn.BatchNorm1d(n_channels)
         self.name = nn.Conv1d(n_channels, N_VISEMES + n_traits, 3, padding=1)
         self.shape = nn.Conv1d(n_channels, n_coefs, 3, padding=1)
-        self.pose = nn.utils.skip_init(  # type: ignore[no-untyped-call]
-            nn.Conv1d, N_VISEMES + n_traits, n_coefs, 1
-        )
+        with torch.random.fork_rng(devices=[]):  # its random start is not used
+            self.pose = nn.Conv1d(N_VISEMES + n_traits, n_coefs, 1)
         nn.init.zeros_(self.pose.weight)  # until it is taught, a mouth rests
         nn.init.zeros_(self.pose.bias)
         self.aperture: Tensor

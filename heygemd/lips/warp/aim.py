@@ -79,7 +79,7 @@ def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | No
     moved, aperture = retarget.aim(
         plan.coefs[out], geometry.to_canonical(points, pose), plan.person, basis, plan.share[out]
     )
-    turned = np.einsum("tij,tpj->tpi", pose.rotation[:, :2], moved * mesh.freedom)
+    turned = (moved * mesh.freedom) @ pose.rotation[:, :2].swapaxes(1, 2)
     own = points[:, :N_FACE, :2]
     goals = own + turned * pose.scale[:, None, None]
     upper_lip = plan.person.rest[[pair[0] for pair in GAPS]].mean(axis=0)

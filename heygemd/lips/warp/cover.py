@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from heygemd.lips.warp import masks
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.keys import Key
 from heygemd.lips.warp.landmarks import OUTER, SECOND
@@ -53,7 +54,7 @@ def look(picture: Picture, points: Floats, iod_px: float) -> Floats:
     x, y = cv2.split(spots - corner.astype(np.float32))
     seen = cv2.remap(near, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     colours = np.log(np.asarray(seen, np.float32).mean(axis=1) + 8.0)
-    return np.asarray(colours - np.median(colours), np.float32)
+    return np.asarray(colours - masks.median(colours.ravel()), np.float32)
 
 
 def learn(keys: list[Key]) -> Complexion | None:

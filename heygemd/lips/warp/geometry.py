@@ -236,8 +236,7 @@ def to_canonical(points: NDArray[np.float32] | NDArray[np.float64], pose: Pose) 
     shapes = np.empty(points.shape, np.float32)
     for some in _blocks(len(points)):
         centred = points[some].astype(np.float64) - pose.shift[some, None]
-        turned = np.einsum("tij,tpi->tpj", pose.rotation[some], centred)
-        shapes[some] = turned / pose.scale[some, None, None]
+        shapes[some] = (centred @ pose.rotation[some]) / pose.scale[some, None, None]
     return shapes
 
 
@@ -245,7 +244,7 @@ def to_image(shapes: NDArray[np.float32] | NDArray[np.float64], pose: Pose) -> F
     """(T, P, 3) picture points, px, of (T, P, 3) shapes."""
     points = np.empty(shapes.shape, np.float32)
     for some in _blocks(len(shapes)):
-        turned = np.einsum("tij,tpj->tpi", pose.rotation[some], shapes[some].astype(np.float64))
+        turned = shapes[some].astype(np.float64) @ pose.rotation[some].swapaxes(1, 2)
         points[some] = turned * pose.scale[some, None, None] + pose.shift[some, None]
     return points
 

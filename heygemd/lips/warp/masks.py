@@ -53,5 +53,11 @@ def detail(picture: NDArray[np.uint8], where: NDArray[np.bool_], stride: int = 1
         stride: see where.
     """
     grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
-    fine = np.abs(cv2.Laplacian(grey, cv2.CV_16S))[::stride, ::stride][where]
-    return float(np.median(fine)) / (float(grey.mean()) + 1.0) * 128.0 if len(fine) else 0.0
+    fine = np.abs(cv2.Laplacian(grey, cv2.CV_16S)[::stride, ::stride][where])
+    return float(median(fine)) / (cv2.mean(grey)[0] + 1.0) * 128.0 if len(fine) else 0.0
+
+
+def median(values: NDArray[np.generic]) -> Floats:
+    """(...) of (N, ...) values; ``numpy.median`` takes four times as long for a few hundred."""
+    rising = np.sort(values, axis=0).astype(np.float32)
+    return np.asarray((rising[(len(values) - 1) // 2] + rising[len(values) // 2]) / np.float32(2))

@@ -255,9 +255,15 @@ def offsets(
     rows, columns = ids.shape
     across = np.arange(columns, dtype=np.float32)
     down = np.arange(rows, dtype=np.float32)[:, None]
+    at = ids.astype(np.intp)  # or every look below would convert them
     along = []
     for by_x, by_y, start in plane:  # one axis at a time: numpy is slow along short ones
-        along.append(by_x.take(ids) * across + by_y.take(ids) * down + start.take(ids))
+        sideways, lengthwise = by_x.take(at), by_y.take(at)
+        sideways *= across
+        lengthwise *= down
+        sideways += lengthwise
+        sideways += start.take(at)
+        along.append(sideways)
     return np.asarray(cv2.merge(along))
 
 

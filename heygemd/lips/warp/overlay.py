@@ -185,20 +185,22 @@ def _recolour(layer: Pixels, spot: Spot) -> Floats:
         return layer.astype(np.float32)
     ratio = (spot.around(spot.skin) + 1.0) / (spot.around(layer) + 1.0)
     # Folds that only one of both has are dark, but say nothing of the light.
-    gain = np.clip(np.median(ratio, axis=0), *_GAINS).astype(np.float32)
-    grey = (ratio / gain).mean(axis=1)
+    gain = np.clip(masks.median(ratio), *_GAINS).astype(np.float32)
+    grey = ratio @ (1.0 / (3.0 * gain))
     ramps = [np.ones(size, np.float32) for size in layer.shape[:2]]
     for axis, place in enumerate(np.nonzero(spot.ring)):
         middle = (spot.ring.shape[axis] - 1) / 2.0
         far = place > middle
         if min(far.sum(), (~far).sum()) < 15:
             continue
-        tilt = np.median(grey[far]) / np.median(grey[~far])
+        tilt = masks.median(grey[far]) / masks.median(grey[~far])
         lever = 2.0 * np.abs(place - middle).mean() / max(1.0, middle)
         slope = np.float32(np.clip(SLOPE_SHARE * np.log(tilt) / lever, -0.25, 0.25))
         ramps[axis] += np.linspace(-1.0, 1.0, layer.shape[axis], dtype=np.float32) * slope
-    lit = layer * (ramps[0][:, None] * gain)[:, None]
-    lit *= ramps[1][:, None]
+    rows = layer.reshape(len(layer), -1)  # numpy is slow along a last axis of three
+    lit = rows * (ramps[1][:, None] * gain).ravel()
+    lit *= ramps[0][:, None]
+    lit = lit.reshape(layer.shape)
     blush = np.clip(np.log(gain / gain.mean()), -BLUSH, BLUSH)
     box = masks.box(spot.inside)
     lit[box] *= 1.0 + spot.inside[box][..., None] * (np.exp(-blush) - 1.0)

@@ -44,8 +44,11 @@ def draw(frame: Picture, aim: Aim, mesh: Mesh) -> Patch | None:
         rows, columns = spot.within(grid)
         layer = overlay.borrow(spot, aim, anchors, mesh)
         covered = spot.alpha * aim.share
-        blended = spot.skin + (layer - spot.skin) * covered[..., None]
-        skin[rows, columns] = np.clip(blended + 0.5, 0, 255).astype(np.uint8)
+        layer -= spot.skin
+        layer *= cv2.merge([covered] * 3)
+        layer += spot.skin
+        layer += np.float32(0.5)  # the cast below truncates
+        skin[rows, columns] = layer.clip(0.0, 255.0, out=layer)
         alpha[rows, columns] = np.maximum(alpha[rows, columns], np.minimum(1.0, 20.0 * covered))
     return Patch(grid.x_px, grid.y_px, skin, alpha, aim.done)
 

@@ -144,15 +144,18 @@ def cheapest_path(fit: Iterable[Floats], switch: Floats) -> NDArray[np.int64]:
         fit: T times (P,) cost of each choice, at least once; taken one after another.
         switch: (P, P) cost of going from row to column; P at most 65536.
     """
-    columns = np.arange(len(switch))
+    # A row per choice that is reached: numpy finds the least along rows five times as fast.
+    rows = np.arange(len(switch))
+    switch_to = np.ascontiguousarray(switch.T, np.float64)
+    ways = np.empty_like(switch_to)
     came_from: list[NDArray[np.uint16]] = []
     steps = iter(fit)
     total = next(steps).astype(np.float64)
     for costs in steps:
-        ways = total[:, None] + switch
-        best = ways.argmin(axis=0)
+        np.add(switch_to, total, out=ways)
+        best = ways.argmin(axis=1)
         came_from.append(best.astype(np.uint16))
-        total = ways[best, columns] + costs
+        total = ways[rows, best] + costs
     path = [int(total.argmin())]
     for back in reversed(came_from):
         path.append(int(back[path[-1]]))
