@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +21,10 @@ from heygemd.media import encode, lifeless, probe, silence, verify
 from heygemd.media.decode import VideoReader
 from heygemd.media.timeline import lay_timeline
 from heygemd.models import Models
-from heygemd.planes import Planes, Still
+from heygemd.planes import Planes, Still, packed_shape
 from heygemd.prefetch import prefetch
 from heygemd.quality import SyncScore
-from heygemd.records import Clip, ClipResult, FaceTrack, RenderOptions, Timeline
+from heygemd.records import Clip, ClipResult, FaceTrack, RenderOptions, Timeline, VideoInfo
 from heygemd.report.pictures import Sampler
 from heygemd.speaker import Speaker
 from heygemd.studio import Studio
@@ -68,10 +69,9 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     clock = StageClock()
     with clock.stage("probe"):
         info = probe.probe(task.clip.path, studio.limits)
-    batch = max(1, min(studio.batch, _BATCH_BYTES // (info.width_px * info.height_px * 3 // 2)))
     reader = VideoReader(studio.tool, task.clip.path, info, studio.limits)
     with clock.stage("faces"):
-        faces = _faces_of(task, reader, models, studio, batch)
+        faces = _faces_of(task, reader, models, studio)
         track.require_coverage(faces, task.options.min_coverage)
     heap.trim()
     timeline = lay_timeline(
@@ -98,6 +98,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     sampler = Sampler(timeline.n_frames, boxes)
     witness = Witness(faces, timeline, by_syncnet=models.syncnet is not None)
     expected = lifeless.Expected(boxes, (info.height_px, info.width_px), timeline.fps)
+    batch = max(1, min(studio.batch, _BATCH_BYTES // _frame_bytes(info)))
     with (
         clock.stage("render"),
         prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
@@ -156,19 +157,17 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     )
 
 
-def _faces_of(
-    task: ClipTask, reader: VideoReader, models: Models, studio: Studio, batch: int
-) -> FaceTrack:
+def _faces_of(task: ClipTask, reader: VideoReader, models: Models, studio: Studio) -> FaceTrack:
     """The person to follow, known from an earlier job where the clip and all else is the same."""
     cache, clip, detector = studio.tracks, task.clip, models.detector
     if cache is None or not clip.sha256 or task.heard.person is not None:
-        return _find_faces(task, reader, models, batch)
+        return _find_faces(task, reader, models)
     key = kept.key_of(
         clip.sha256, detector.name, detector.version, studio.tool.version, task.options.face
     )
     known = cache.get(key)
     if known is None:
-        faces = _find_faces(task, reader, models, batch)
+        faces = _find_faces(task, reader, models)
         cache.put(key, kept.Kept(faces, reader.prints, reader.excerpts))
         return faces
     reader.recall(known.prints)
@@ -199,10 +198,11 @@ def _judge(task: ClipTask, witness: Witness, models: Models) -> SyncScore | None
     return score
 
 
-def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int) -> FaceTrack:
-    """Pass one: every frame is looked at once."""
+def _find_faces(task: ClipTask, reader: VideoReader, models: Models) -> FaceTrack:
+    """Pass one: every frame is looked at once, read in stretches, so that none is copied."""
     collector = models.lips.collector()
-    with prefetch(reader.read_all(batch)) as batches:
+    length = watch.stretch_length(models.detector.wants_frames, _frame_bytes(reader.info))
+    with prefetch(reader.read_all(length)) as batches:
         counted = _counted(batches, "faces", reader.info.n_frames, task)
         seen = watch.watch(
             counted,
@@ -215,6 +215,10 @@ def _find_faces(task: ClipTask, reader: VideoReader, models: Models, batch: int)
         reader.excerpts = collector.excerpts()
     options, person = task.options, task.heard.person
     return track.track_face(seen.sightings, seen.cuts, options.face, seen.frame_size, person)
+
+
+def _frame_bytes(info: VideoInfo) -> int:
+    return math.prod(packed_shape(1, info.width_px, info.height_px))
 
 
 def _voice_shares(task: ClipTask, timeline: Timeline) -> NDArray[np.float32]:

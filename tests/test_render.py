@@ -141,8 +141,8 @@ def test_progress_is_told_stage_by_stage_up_to_the_last_frame(media, studio, tmp
     assert told[-1] == ("verify", 40, 40)
 
 
-@pytest.mark.parametrize("stage", ["faces", "render"])
-def test_a_stop_is_heeded_within_a_batch(media, studio, tmp_path, stage):
+@pytest.mark.parametrize(("stage", "n_frames"), [("faces", FixedFace.wants_frames), ("render", 7)])
+def test_a_stop_is_heeded_within_a_batch(media, studio, tmp_path, stage, n_frames):
     lips, told = Painter(), []
     task = task_of(
         media,
@@ -155,7 +155,7 @@ def test_a_stop_is_heeded_within_a_batch(media, studio, tmp_path, stage):
     with pytest.raises(TransientError) as caught:
         render_clip(task, Models(FixedFace(), lips), studio)
     assert caught.value.reason == "stopped"
-    assert told[-1][:2] == (stage, 7)
+    assert told[-1][:2] == (stage, n_frames)
 
 
 def test_what_a_model_raises_in_its_thread_comes_out_as_it_is(media, studio, tmp_path):

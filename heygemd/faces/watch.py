@@ -126,6 +126,11 @@ def thread_count(workers: int) -> int:
     return workers or min(MAX_THREADS, len(os.sched_getaffinity(0)))
 
 
+def stretch_length(n_frames: int, frame_bytes: int) -> int:
+    """Of so many frames, those that fit into one stretch."""
+    return max(1, min(n_frames, STRETCH_BYTES // frame_bytes))
+
+
 def stretches(batches: Iterable[Film], n_frames: int) -> Iterator[Film]:
     """The same frames in runs of one length, the last one shorter.
 
@@ -141,9 +146,8 @@ def stretches(batches: Iterable[Film], n_frames: int) -> Iterator[Film]:
     for batch in batches:
         if held and batch.shape[1:] != held[0].shape[1:]:
             raise ValueError(f"a frame of {batch.shape[1:]} after {held[0].shape[1:]}")
-        n_frames = (
-            max(1, min(n_frames, STRETCH_BYTES // batch[0].nbytes)) if len(batch) else n_frames
-        )
+        if len(batch):
+            n_frames = stretch_length(n_frames, batch[0].nbytes)
         held.append(batch)
         n_held += len(batch)
         while n_held >= n_frames:

@@ -95,8 +95,8 @@ class VoiceNet(nn.Module):
         self.shape = nn.Conv1d(n_channels, n_coefs, 3, padding=1)
         with torch.random.fork_rng(devices=[]):  # its random start is not used
             self.pose = nn.Conv1d(N_VISEMES + n_traits, n_coefs, 1)
-        nn.init.zeros_(self.pose.weight)  # until it is taught, a mouth rests
-        nn.init.zeros_(self.pose.bias)
+        for weight in self.pose.parameters():
+            nn.init.zeros_(weight)  # until it is taught, a mouth rests
         self.aperture: Tensor
         self.register_buffer("aperture", torch.zeros(n_coefs))
 
