@@ -26,8 +26,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     # On a descriptor of its own: libraries are hushed by redirecting 2 while they load.
     faulthandler.enable(os.dup(2))
     heap.part_large()
-    # Read when numpy loads. Our products are small: its threads took 2 % of a job to wait for them.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     parser = _parser()
     try:
         arguments = parser.parse_args(argv)

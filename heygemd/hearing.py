@@ -66,7 +66,7 @@ def hear(path: Path, options: RenderOptions, models: Models, studio: Studio) -> 
         AudioError: the file cannot be read or used.
     """
     info = probe.probe_audio(path, studio.limits)
-    sound = audio.read_waveform(studio.tool, path, studio.limits)
+    sound = audio.read_waveform(studio.tool, path, studio.limits, info)
     followed = _delayed(sound, options.sync_offset_ms)
     silences: tuple[silence.Stretch, ...] = ()
     if options.silence != "model":

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from heygemd.errors import ConfigError
 from heygemd.faces.detect import FaceDetector
@@ -92,6 +93,8 @@ def load(model: Model, faces: Faces, restore: Restore, quality: Quality | None =
     if lips.name == "warp" and restorer is None and syncnet is None:
         spare_threads(1)  # its networks take milliseconds, in which more threads mostly wait
     lips.hear(Waveform(np.zeros(_HEARING_HZ, np.float32), _HEARING_HZ))
+    # Our products of matrices are small: its threads took 2 % of a job to wait for them.
+    threadpool_limits(1, "blas")
     return Models(detector, lips, thread_count(faces.workers), restorer, SyncScorer(), syncnet)
 
 

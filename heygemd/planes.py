@@ -264,6 +264,22 @@ def cut_around(
     return picture[first[1] : stop[1], first[0] : stop[0]], first
 
 
+def colours_at(picture: Picture, places: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """(h, w, 3) BGR at (h, w, 2) places, x y; between pixels linear, beyond the border its own."""
+    if not isinstance(picture, Still):
+        return _looked_up(picture, places)
+    sites = places / np.float32(2) - np.array([0, 0.25], np.float32)
+    colours = [_looked_up(plane, sites) for plane in picture.colours]
+    yuv = cv2.merge([_looked_up(picture.y, places), *colours])
+    return np.asarray(cv2.transform(yuv, _to_bgr(picture.matrix)), np.uint8)
+
+
+def _looked_up(plane: NDArray[np.uint8], places: NDArray[np.float32]) -> NDArray[np.uint8]:
+    x, y = cv2.split(places)
+    seen = cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(seen, np.uint8)
+
+
 def _around(
     picture: Picture, points: NDArray[np.floating], pad_px: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -4,7 +4,9 @@ from drawn_talker import BASIS, pose, shapes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heygemd.lips.warp import geometry, mesh
+from heygemd.lips.warp import geometry, masks, mesh
+from heygemd.lips.warp.landmarks import OUTER
+from heygemd.opencv import cv2
 
 MESH = mesh.build_mesh(BASIS)
 FACE = geometry.to_image(shapes([0.15]), pose(1))[0, :468, :2]
@@ -44,6 +46,23 @@ def test_moving_triangles_cover_lips_and_chin_without_a_hole(step):
     assert (
         grown[inner[:, 1].min() : inner[:, 1].max(), inner[:, 0].min() : inner[:, 0].max()] > 0
     ).mean() > 0.8
+
+
+def test_with_the_lips_as_one_area_skin_moves_as_before_and_the_area_has_no_hole():
+    moved = WHOLE + np.float32([[3, 2]]) * np.concatenate(
+        [MESH.freedom, np.zeros((len(ANCHORS), 1), np.float32)]
+    )
+    grid = grid_over(WHOLE[np.unique(MESH.skin)], 1.0)
+    full, bare = (
+        mesh.offsets(mesh.triangle_ids(WHOLE, which, grid), which, WHOLE, moved, grid)
+        for which in (MESH.skin, MESH.bare)
+    )
+    lips = masks.polygon(grid.to_cells(WHOLE[list(OUTER)]), grid.shape) > 0
+    skin_only = ~cv2.dilate(lips.astype(np.uint8), np.ones((5, 5), np.uint8)).astype(bool)
+
+    assert len(MESH.bare) < len(MESH.skin) - 90
+    assert np.array_equal(full[skin_only], bare[skin_only])
+    assert (mesh.triangle_ids(WHOLE, MESH.bare, grid)[lips] > 0).mean() > 0.99
 
 
 def test_a_mesh_that_stays_comes_from_where_it_is():

@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 from pydantic import ValidationError
+from threadpoolctl import threadpool_info
 
 from heygemd import models
 from heygemd.errors import ConfigError, GpuLostError, ModelError
@@ -26,6 +27,26 @@ def test_the_built_in_model_is_the_default_and_says_what_it_is():
     loaded.close()
     assert (facts.name, facts.device, facts.detector) == ("warp", "cpu", "mediapipe")
     assert len(facts.sha256) == 64
+
+
+def test_small_networks_are_kept_to_one_thread():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        load().close()
+        assert torch.get_num_threads() == 1
+        torch.set_num_threads(2)
+        load(name="passthrough").close()
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_products_of_matrices_wait_for_no_threads():
+    load(name="passthrough").close()
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    assert pools
+    assert {pool["num_threads"] for pool in pools} == {1}
 
 
 def test_passthrough_has_no_weights():

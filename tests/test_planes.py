@@ -125,6 +125,28 @@ def test_what_is_cut_around_places_holds_them_and_ends_at_the_border():
     assert (away.shape, at.tolist()) == ((1, 1, 3), [0, 0])
 
 
+def test_colours_at_places_are_those_that_the_frame_shows_there():
+    film = planes.of_bgr(smooth(160, 120), "bt709")
+    whole = film.bgr()[0]
+    y, x = np.mgrid[5:115:11, 5:155:7]
+    on_pixels = np.stack([x, y], axis=-1).astype(np.float32)
+    between = on_pixels + np.float32(0.5)
+
+    seen = planes.colours_at(film[0], on_pixels).astype(int)
+    assert np.abs(seen - whole[y, x]).max() <= 3  # colours are rounded once less
+    seen = planes.colours_at(film[0], between).astype(int)
+    assert np.abs(seen - planes.colours_at(whole, between)).max() <= 2
+
+
+def test_colours_are_looked_up_where_they_lie():
+    frames = np.full((1, 16, 64, 3), 128, np.uint8)
+    frames[:, :, 32:] = (200, 60, 128)
+    across = np.stack(np.broadcast_arrays(np.arange(64), 8), axis=-1)[None].astype(np.float32)
+    step = planes.colours_at(planes.of_bgr(frames, "bt709")[0], across)[0, :, 0].astype(float) - 128
+
+    assert 64 - step.sum() / step[-1] == pytest.approx(32, abs=0.1)
+
+
 def test_films_are_joined_as_arrays_are():
     film = noise(2, *SIZE, n_frames=5)
     both = planes.joined([film[:2], film[2:]])

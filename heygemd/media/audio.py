@@ -15,7 +15,7 @@ from heygemd.errors import AudioError, LimitError, MediaError
 from heygemd.media.limits import Limits
 from heygemd.media.probe import probe_audio
 from heygemd.media.tool import Caps, Child, Ffmpeg, command, running, user_file
-from heygemd.records import Waveform
+from heygemd.records import AudioInfo, Waveform
 
 RATE_HZ = 16_000  # what lip models are trained on (Wav2Lip, ACM MM 2020)
 CHUNK_SAMPLES = 1 << 18
@@ -23,13 +23,21 @@ OUTLINE_SAMPLES = 40  # 2.5 ms
 SILENT_DB = -60.0  # below the noise of a quiet room through any microphone
 
 
-def read_waveform(tool: Ffmpeg, path: Path, limits: Limits) -> Waveform:
+def read_waveform(
+    tool: Ffmpeg, path: Path, limits: Limits, info: AudioInfo | None = None
+) -> Waveform:
     """The whole sound, 16 kHz mono: all channels mixed, gaps in its time stamps filled.
+
+    Args:
+        tool: the ffmpeg to use.
+        path: the file.
+        limits: of length, memory and patience.
+        info: of ``probe_audio``, which is asked where nothing is given.
 
     Raises:
         AudioError: the codes of ``probe_audio``; ``corrupt`` when nothing decodes; ``limits``.
     """
-    info = probe_audio(path, limits)
+    info = info or probe_audio(path, limits)
     sound = ffmpeg.input(**user_file(path, info.container))[str(info.stream)]
     output = in_step(sound, RATE_HZ).output("pipe:1", f="f32le", ac=1)
     caps = Caps(

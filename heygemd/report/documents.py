@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from fractions import Fraction
+from functools import cache
 from importlib import metadata
 from typing import Any
 
@@ -19,15 +20,21 @@ CLIPS_FAILED = "clips_failed"  # the code of a job whose only trouble is its cli
 _PACKAGES = ("torch", "opencv-python", "ai-edge-litert", "numpy", "librosa", "imageio-ffmpeg", "av")
 
 
-def versions() -> dict[str, str]:
-    """What took part, by name: heygemd, Python and the packages that touch pixels or sound."""
-    found = {"heygemd": __version__, "python": platform.python_version()}
+@cache
+def _packages() -> dict[str, str]:
+    """Versions as they were when this process first asked; each takes a walk over the disk."""
+    found = {}
     for package in _PACKAGES:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:  # another build of it may stand in, e.g. headless cv2
             continue
     return found
+
+
+def versions() -> dict[str, str]:
+    """What took part, by name: heygemd, Python and the packages that touch pixels or sound."""
+    return {"heygemd": __version__, "python": platform.python_version(), **_packages()}
 
 
 def clip_log(

@@ -11,8 +11,7 @@ from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.keys import Key
 from heygemd.lips.warp.landmarks import OUTER, SECOND
 from heygemd.lips.warp.mesh import smoothstep
-from heygemd.opencv import cv2
-from heygemd.planes import Picture, cut_around
+from heygemd.planes import Picture, colours_at
 
 AROUND = (1.25, 1.45)  # the lips' outline stretched so lies on the skin around them
 SPREAD = 0.07  # least spread of a logarithm of colour, so that calm clips are not touchy
@@ -50,10 +49,8 @@ def look(picture: Picture, points: Floats, iod_px: float) -> Floats:
         [(line - centre) * np.array(AROUND, np.float32) + centre, points[list(SECOND)]]
     )
     spots = places[:, None] + _JITTER * np.float32(0.02 * iod_px)
-    near, corner = cut_around(picture, spots.reshape(-1, 2), 1)
-    x, y = cv2.split(spots - corner.astype(np.float32))
-    seen = cv2.remap(near, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    colours = np.log(np.asarray(seen, np.float32).mean(axis=1) + 8.0)
+    seen = colours_at(picture, spots).astype(np.float32)
+    colours = np.log(seen.mean(axis=1) + np.float32(8.0))
     return np.asarray(colours - masks.median(colours.ravel()), np.float32)
 
 

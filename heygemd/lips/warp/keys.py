@@ -166,11 +166,8 @@ def dark_gap(pixels: Pixels, points: Floats, iod_px: float) -> float:
     way = np.linspace(0.0, 1.0, 24, dtype=np.float32)[:, None, None]
     spots = up * (1.0 - way) + low * way
     seen = cv2.remap(calm, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR)
-    flesh = (
-        np.median(seen[:3], axis=0) * (1.0 - way[..., 0])
-        + np.median(seen[-3:], axis=0) * way[..., 0]
-    )
-    dark = seen < DARK * np.minimum(flesh, np.median(flesh))
+    flesh = masks.median(seen[:3]) * (1.0 - way[..., 0]) + masks.median(seen[-3:]) * way[..., 0]
+    dark = seen < DARK * np.minimum(flesh, masks.median(flesh.ravel()))
     height = dark.mean(axis=0) * np.linalg.norm(low - up, axis=1) / iod_px
     return float(np.sort(height)[-3])  # a gap is wide; one dark column is a corner or a mole
 
@@ -220,7 +217,7 @@ def _unlike(gap: Floats, lip: Floats) -> Floats:
         gap: colours.
         lip: (1, n, 3) colours of the lip.
     """
-    away = gap - np.median(lip, axis=1)
+    away = gap - masks.median(lip[0])
     depth = away[..., 0] / np.where(away[..., 0] < 0.0, FLESH_DARKER, FLESH_BRIGHTER)
     return np.asarray(np.hypot(depth, np.linalg.norm(away[..., 1:], axis=2) / FLESH_TINT))
 

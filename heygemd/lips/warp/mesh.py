@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.lips.warp.geometry import Basis, Floats
-from heygemd.lips.warp.landmarks import CORNERS, GAPS, LOWER_INNER, NOSE_BASE, NOSE_TIP, OVAL
+from heygemd.lips.warp.landmarks import (
+    CORNERS,
+    GAPS,
+    LIPS,
+    LOWER_INNER,
+    NOSE_BASE,
+    NOSE_TIP,
+    OUTER,
+    OVAL,
+)
 from heygemd.lips.warp.landmarks import UPPER_INNER as UPPER
 from heygemd.opencv import cv2
 
@@ -35,6 +44,7 @@ class Mesh:
         freedom: (468, 1) float32 in [0, 1], how much of its displacement each point takes.
         ring: indices of the outline points that have an anchor outside them.
         skin: (M, 3) triangles that move, anchors included.
+        bare: (M, 3) the same, but the lips are one area: enough where a mouth covers them.
         mouth: (M, 3) triangles of lips and the skin around them.
         inside: (M, 3) triangles between the inner lips.
     """
@@ -42,6 +52,7 @@ class Mesh:
     freedom: Floats
     ring: NDArray[np.int64]
     skin: Triangles
+    bare: Triangles
     mouth: Triangles
     inside: Triangles
 
@@ -99,10 +110,12 @@ def build_mesh(basis: Basis) -> Mesh:
     lips = face[[GAPS[0][0], GAPS[0][1]]].mean(axis=0)
     distance = np.hypot((face[:, 0] - lips[0]) / 0.75, (face[:, 1] - lips[1]) / 0.62)
     near = np.concatenate([distance < 1.0, np.zeros(len(ring), np.bool_)])
+    skin = triangles[moves[triangles].any(axis=1)]
     return Mesh(
         freedom=freedom[:, None].astype(np.float32),
         ring=ring,
-        skin=triangles[moves[triangles].any(axis=1)],
+        skin=skin,
+        bare=np.concatenate([skin[~np.isin(skin, LIPS).all(axis=1)], _area(OUTER)]),
         mouth=triangles[near[triangles].all(axis=1)],
         inside=_inside(N_FACE + len(ring)),
     )
@@ -316,6 +329,15 @@ def _skirt(ring: NDArray[np.int64]) -> Triangles:
     ]
     quads = [(a, b, anchor[a], anchor[b]) for a, b in pairs]
     return np.array([t for a, b, c, d in quads for t in ((a, b, c), (b, c, d))], np.int32)
+
+
+def _area(ring: tuple[int, ...]) -> Triangles:
+    """Triangles that fill a ring of points between its first one and the one halfway round."""
+    half = len(ring) // 2
+    sides = zip(ring[: half + 1], (ring[0], *ring[: half - 1 : -1]), strict=True)
+    quads = [(a, b, c, d) for (a, c), (b, d) in pairwise(sides)]
+    triangles = [t for a, b, c, d in quads for t in ((a, b, c), (b, c, d))]
+    return np.array([t for t in triangles if len(set(t)) == 3], np.int32)
 
 
 def _inside(first: int) -> Triangles:

@@ -32,7 +32,8 @@ def draw(frame: Picture, aim: Aim, mesh: Mesh) -> Patch | None:
     source = np.concatenate([aim.points, anchors])
     target = np.concatenate([_settle(aim.points, aim.goal), anchors])
     moving = (source != target).any(axis=1)
-    triangles = mesh.skin[moving[mesh.skin].any(axis=1)]
+    whole = mesh.skin if aim.share < 1.0 else mesh.bare
+    triangles = whole[moving[whole].any(axis=1)]
     reach = np.concatenate([target[np.unique(triangles)], overlay.extent(aim.goal, aim.iod_px)])
     cell_px = aim.iod_px / SKIN_CELLS
     grid = meshes.around(reach, frame.shape, cell_px, pad_px=2 + int(2 * cell_px))
