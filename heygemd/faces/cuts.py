@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -68,5 +70,8 @@ def _thumbnail(frame: Picture) -> NDArray[np.float32]:
 
 def _unlike(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
     """One minus the correlation of two thumbnails, 0 for the same; brightness does not count."""
-    spread = ((one * one).mean() + _CONTRAST) * ((other * other).mean() + _CONTRAST)
-    return max(0.0, 1.0 - float(((one * other).mean() + _CONTRAST) / np.sqrt(spread)))
+    shared, own, others = (
+        float(np.vdot(left, right)) / one.size + _CONTRAST
+        for left, right in ((one, other), (one, one), (other, other))
+    )
+    return max(0.0, 1.0 - shared / math.sqrt(own * others))

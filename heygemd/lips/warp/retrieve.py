@@ -87,10 +87,14 @@ def farthest(rows: Floats, n_wanted: int) -> NDArray[np.int64]:
     if len(rows) <= n_wanted:
         return np.arange(len(rows))
     exact = rows.astype(np.float64)
-    taken = [int(np.argmin(((exact - exact.mean(axis=0)) ** 2).sum(axis=1)))]
+    exact -= exact.mean(axis=0)
+    squares = (exact**2).sum(axis=1)
+    taken = [int(np.argmin(squares))]
     distance = np.full(len(exact), np.inf)
     while len(taken) < n_wanted:
-        distance = np.minimum(distance, ((exact - exact[taken[-1]]) ** 2).sum(axis=1))
+        last = taken[-1]
+        np.minimum(distance, squares + squares[last] - exact @ (2.0 * exact[last]), out=distance)
+        distance[last] = -1.0  # rounding must not make it the farthest
         taken.append(int(np.argmax(distance)))
     return np.sort(np.array(taken))
 
