@@ -74,12 +74,13 @@ def overlaps(one: Boxes, other: Boxes) -> NDArray[np.float32]:
     """(K, 4) and (M, 4) boxes to (K, M) intersection over union in [0, 1]."""
     low = np.maximum(one[:, None, :2], other[None, :, :2])
     high = np.minimum(one[:, None, 2:], other[None, :, 2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=2)
+    sides = np.maximum(high - low, 0)
+    shared = sides[..., 0] * sides[..., 1]
     both = areas(one)[:, None] + areas(other)[None] - shared
     return np.asarray(shared / np.maximum(both, 1e-9), dtype=np.float32)
 
 
 def areas(boxes: Boxes) -> NDArray[np.float32]:
     """(K, 4) boxes to (K,) square pixels; an inverted box has none."""
-    sides = np.clip(boxes[:, 2:] - boxes[:, :2], 0, None)
+    sides = np.maximum(boxes[:, 2:] - boxes[:, :2], 0)
     return np.asarray(sides[:, 0] * sides[:, 1], dtype=np.float32)

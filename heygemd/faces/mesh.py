@@ -138,7 +138,7 @@ def _in_frame(face: Points, frame: Picture) -> bool:
 
 def bounds(points: Points) -> Boxes:
     """The (4,) box around (478, 3) points."""
-    return np.concatenate([points[:, :2].min(axis=0), points[:, :2].max(axis=0)])
+    return np.asarray(boxes.bounds(points[None])[0])
 
 
 def _look(
