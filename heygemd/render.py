@@ -36,6 +36,9 @@ Progress = Callable[[str, int, int], None]
 _Batch = TypeVar("_Batch", Planes, lifeless.Cells)
 
 _BATCH_BYTES = 24 << 20  # frames in one batch: 18 of 720p, 8 of 1080p, 2 of 4K
+# Models without a batch of their own get so few frames at a time that they are in the processor's
+# cache still when they are looked at, drawn on and passed on: 7 % less of its time than with 16.
+_FEW_FRAMES = 4
 
 
 def no_progress(stage: str, n_done: int, n_frames: int) -> None:
@@ -98,7 +101,8 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     sampler = Sampler(timeline.n_frames, boxes)
     witness = Witness(faces, timeline, by_syncnet=models.syncnet is not None)
     expected = lifeless.Expected(boxes, (info.height_px, info.width_px), timeline.fps)
-    batch = max(1, min(studio.batch, _BATCH_BYTES // _frame_bytes(info)))
+    most = studio.batch if models.lips.batch else min(_FEW_FRAMES, studio.batch)
+    batch = max(1, min(most, _BATCH_BYTES // _frame_bytes(info)))
     with (
         clock.stage("render"),
         prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,

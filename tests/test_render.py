@@ -141,7 +141,7 @@ def test_progress_is_told_stage_by_stage_up_to_the_last_frame(media, studio, tmp
     assert told[-1] == ("verify", 40, 40)
 
 
-@pytest.mark.parametrize(("stage", "n_frames"), [("faces", FixedFace.wants_frames), ("render", 7)])
+@pytest.mark.parametrize(("stage", "n_frames"), [("faces", FixedFace.wants_frames), ("render", 4)])
 def test_a_stop_is_heeded_within_a_batch(media, studio, tmp_path, stage, n_frames):
     lips, told = Painter(), []
     task = task_of(
