@@ -48,7 +48,7 @@ def test_a_step_hears_as_far_as_its_reach():
     changed = mel.clone()
     changed[..., 2 * (40 + REACH_STEPS)] += 5.0
 
-    assert not torch.equal(net.listen(mel).pose[..., 40], net.listen(changed).pose[..., 40])
+    assert not torch.equal(net.listen(mel).said[..., 40], net.listen(changed).said[..., 40])
 
 
 def test_loudness_elsewhere_does_not_change_a_step(net):
@@ -77,17 +77,36 @@ def test_a_pose_is_taken_as_far_as_the_lips_are_heard_parted(gap, share):
     with torch.no_grad():
         net.shape.weight.zero_()
         net.shape.bias[0] = gap
-        net.name.bias[1] = -50.0  # no m, b or p
+        net.name.bias[3] = 50.0  # neither m, b or p nor a vowel
         mel = torch.randn(1, 80, 60)
 
-        assert torch.allclose(net(mel)[0], share * net.listen(mel).pose)
+        assert torch.allclose(net(mel)[0], share * net.pose(net.listen(mel).said))
 
 
-def test_a_pose_teaches_the_names_nothing():
+@pytest.mark.parametrize("vowel", range(6, 11))
+def test_lips_do_not_meet_in_a_vowel(vowel):
+    net = fresh()
+    with torch.no_grad():
+        net.shape.weight.zero_()
+        net.shape.bias[0] = 0.0  # heard to meet
+        net.name.bias[vowel] = 50.0
+        mel = torch.randn(1, 80, 60)
+
+        assert torch.allclose(net(mel)[0], net.pose(net.listen(mel).said))
+
+
+def test_a_mouth_teaches_the_names_nothing():
     net = fresh()
 
-    net.listen(torch.randn(1, 80, 60)).pose.sum().backward()
+    net.pose(net.listen(torch.randn(1, 80, 60)).said).sum().backward()
 
     assert net.pose.weight.grad is not None
     assert net.name.weight.grad is None
     assert net.enter.weight.grad is None
+
+
+def test_a_name_holds_more_or_less_surely():
+    said = fresh().listen(torch.randn(1, 80, 60)).said
+
+    assert said.min() >= 0.0
+    assert said.max() <= 1.0

@@ -6,7 +6,7 @@ names visemes and phonetic traits, which synthetic speech teaches it in any voic
 though few people were filmed; the mouth's pose is read from these names alone, slurred as lips are
 slower than sounds. The other hears the mouth itself, at once, in the manner of the few who were
 filmed: where it hears the lips meet, and as surely as an m, b or p is named, the pose gives way to
-rest.
+rest, unless a vowel is named: no lips meet in one.
 
 Batch normalisation, once trained, is the same for every moment: what is loud stays loud in every
 layer, and an output depends on +-``REACH_STEPS`` steps of sound and on nothing else, so that a long
@@ -25,6 +25,7 @@ FOLD = 2  # mel columns per output step: 80 Hz in, 40 Hz out
 N_MELS = 80
 N_VISEMES = 11  # mouth classes, of which one holds at a time
 _BILABIAL = 1  # the class of m, b and p
+_VOWELS = 6  # the first of the classes of vowels, which are the last
 _DILATIONS = (1, 2, 4, 8, 2)
 _SLUR_STEPS = 2.0  # standard deviation, 50 ms
 _SLUR_REACH = 6
@@ -56,14 +57,14 @@ class Heard:
     """What the network hears at T steps, each of two mel columns.
 
     Attributes:
-        pose: (B, K, T) whitened coefs that the names ask for, were the lips never to meet.
-        shape: (B, K, T) whitened coefs heard at once.
         names: (B, n_visemes + n_traits, T) logits.
+        said: (B, n_visemes + n_traits, T) how surely each name holds, 0..1, slurred over time.
+        shape: (B, K, T) whitened coefs heard at once.
     """
 
-    pose: Tensor
-    shape: Tensor
     names: Tensor
+    said: Tensor
+    shape: Tensor
 
 
 class VoiceNet(nn.Module):
@@ -77,6 +78,7 @@ class VoiceNet(nn.Module):
 
     Attributes:
         aperture: (n_coefs,) IOD of gap per unit of coef, of the basis that the coefs belong to.
+        pose: whitened coefs by what is said, were the lips never to meet.
     """
 
     def __init__(
@@ -96,7 +98,7 @@ class VoiceNet(nn.Module):
         with torch.random.fork_rng(devices=[]):  # its random start is not used
             self.pose = nn.Conv1d(N_VISEMES + n_traits, n_coefs, 1)
         for weight in self.pose.parameters():
-            nn.init.zeros_(weight)  # until it is taught, a mouth rests
+            nn.init.zeros_(weight)  # until the reading is solved, a mouth rests
         self.aperture: Tensor
         self.register_buffer("aperture", torch.zeros(n_coefs))
 
@@ -114,12 +116,14 @@ class VoiceNet(nn.Module):
         gap = torch.einsum("bkt,k->bt", heard.shape, self.aperture)
         share = ((gap - _SHUT) / (_PARTED - _SHUT)).clamp(0.0, 1.0)
         parted = share * share * (3.0 - 2.0 * share)
-        return heard.pose * parted[:, None], heard.names
+        vowel = heard.names[:, :N_VISEMES].softmax(dim=1)[:, _VOWELS:].sum(dim=1)
+        met = (1.0 - parted) * (1.0 - vowel)
+        return self.pose(heard.said) * (1.0 - met[:, None]), heard.names
 
     def listen(self, mel: Tensor) -> Heard:
         """What there is to hear in (B, n_mels, N), before it is made one mouth.
 
-        A pose teaches the names nothing: they stay what speech in any voice has made them.
+        A mouth teaches the names nothing: they stay what speech in any voice has made them.
         """
         x = self.enter(_pairs(mel).flatten(1, 2))
         for block in self.blocks:
@@ -129,7 +133,7 @@ class VoiceNet(nn.Module):
         visemes, traits = names.detach().split([N_VISEMES, names.shape[1] - N_VISEMES], dim=1)
         surely = torch.cat([visemes.softmax(dim=1), traits.sigmoid()], dim=1)
         shape = self.shape(x) * (1.0 - surely[:, _BILABIAL, None])
-        return Heard(self.pose(_slurred(surely)), shape, names)
+        return Heard(names, _slurred(surely), shape)
 
 
 def _slurred(x: Tensor) -> Tensor:
