@@ -51,9 +51,8 @@ def solve(net: VoiceNet, talks: Sequence[Talk], shares: Doubles) -> None:
         np.concatenate(weights),
         net.aperture.double().numpy(),
     )
-    with torch.no_grad():
-        net.pose.weight.copy_(torch.from_numpy(weight)[:, :, None])
-        net.pose.bias.copy_(torch.from_numpy(bias))
+    solved = {"weight": torch.from_numpy(weight)[:, :, None], "bias": torch.from_numpy(bias)}
+    net.pose.load_state_dict(solved)
 
 
 def read(
