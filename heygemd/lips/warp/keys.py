@@ -43,6 +43,7 @@ NO_TEETH = 0.5  # said of a gap where no upper teeth are seen
 FLESH_TINT = 7.0  # a and b, 0..255: what differs less from lips is flesh
 INSIDE_SHOWN = (0.07, 0.25)  # IOD and more of aperture, and less flesh than this in it
 MIN_SHOWN = 4  # mouths that show their inside are enough to borrow from
+CALM = 0.015  # IOD a frame; points of mouths that change by less are where lips are
 FLESH_DARKER, FLESH_BRIGHTER = 22.0, 45.0  # likewise L: lips shine, but are never black
 _FLESH = (UPPER_SECOND, LOWER_SECOND)
 _TEXTURE_QUANTILE = 0.8  # of local texture; half of all skin is smooth
@@ -211,6 +212,20 @@ def show_inside(lent: list[Key]) -> bool:
     """Some mouths, however few, are open enough to borrow insides from: a syllable shows them."""
     least, most = INSIDE_SHOWN
     return sum(key.aperture > least and key.flesh < most for key in lent) >= MIN_SHOWN
+
+
+def false_gap(lent: list[Key], rush: Floats) -> Floats:
+    """(P,) share of each key's gap that looks like lips, beyond what teeth in the shade do anyway.
+
+    Args:
+        lent: P mouths.
+        rush: (P,) IOD a frame by which the aperture of each changes.
+    """
+    share = np.array([key.flesh for key in lent], np.float32)
+    is_open = np.array([key.aperture for key in lent]) > INSIDE_SHOWN[0]
+    true = share[is_open & (rush < CALM)]
+    usual = np.quantile(true, 0.25) if len(true) >= MIN_SHOWN else 0.0
+    return np.asarray(np.maximum(share - usual, 0.0), np.float32)
 
 
 def _unlike(gap: Floats, lip: Floats) -> Floats:

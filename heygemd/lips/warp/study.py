@@ -194,12 +194,13 @@ def _assign(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
         aperture=np.maximum(geometry.coef_aperture(coefs, basis), 0.0),
         facing=np.nan_to_num(pose.rotation[source][:, :, 2]).astype(np.float32),
     )
+    rush = _rush(person.aperture)[frames]
     looks = retrieve.Looks(
         blur=keys.blur(lent),
         leak=np.array([key.leak for key in lent], np.float32),
         inside=np.stack([key.inside for key in lent]),
-        flesh=np.array([key.flesh for key in lent], np.float32),
-        rush=_rush(person.aperture)[frames],
+        flesh=keys.false_gap(lent, rush),
+        rush=rush,
     )
     return retrieve.choose(wanted, offered, looks, frames)
 
