@@ -19,13 +19,14 @@ def mouths(apertures, coefs=None):
     )
 
 
-def looks(n, *, blur=None, leak=None, inside=None, flesh=None, rush=None):
+def looks(n, *, inside=None, **given):
+    """Mouths of which nothing is said but what is given."""
+    rows = {
+        name: np.asarray(given.get(name, np.zeros(n)), np.float32)
+        for name in ("blur", "leak", "flesh", "rush", "odd")
+    }
     return retrieve.Looks(
-        np.zeros(n, np.float32) if blur is None else np.asarray(blur, np.float32),
-        np.zeros(n, np.float32) if leak is None else np.asarray(leak, np.float32),
-        np.zeros((n, 2), np.float32) if inside is None else np.asarray(inside, np.float32),
-        np.zeros(n, np.float32) if flesh is None else np.asarray(flesh, np.float32),
-        np.zeros(n, np.float32) if rush is None else np.asarray(rush, np.float32),
+        inside=np.asarray(np.zeros((n, 2)) if inside is None else inside, np.float32), **rows
     )
 
 
@@ -80,6 +81,15 @@ def test_a_leak_does_not_matter_to_an_open_mouth():
     costs = retrieve.fit_costs(mouths([0.2]), mouths([0.2, 0.2]), looks(2, leak=[0.2, 0.0]))
 
     assert costs[0, 0] == pytest.approx(costs[0, 1])
+
+
+def test_a_mouth_that_looks_odd_is_borrowed_only_where_no_other_is_like_it():
+    offered, odd = mouths([0.15, 0.16, 0.0]), looks(3, odd=[0.2, 0.0, 0.0])
+
+    assert retrieve.fit_costs(mouths([0.15]), offered, odd).argmin() == 1
+    alone = retrieve.Mouths(*(field[[0, 2]] for field in (
+        offered.coefs, offered.aperture, offered.facing)))  # fmt: skip
+    assert retrieve.fit_costs(mouths([0.15]), alone, looks(2, odd=[0.2, 0.0])).argmin() == 0
 
 
 def test_sharp_keys_win_over_blurred_ones():

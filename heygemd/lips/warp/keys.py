@@ -66,6 +66,8 @@ class Key:
         teeth: share of the gap that the upper teeth fill.
         inside: (n,) grey 0..255 at fixed places between the lips, row by row from the upper one.
         flesh: share of the gap that looks like lips; much of it is no gap, whatever points say.
+        odd: share of the places about the lips that look otherwise than in most keys: fingers do,
+            and so does a mouth that is open as never else.
     """
 
     frame: int
@@ -80,6 +82,7 @@ class Key:
     teeth: float
     inside: Floats
     flesh: float
+    odd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ RUSH = (
     0.07,
 )  # IOD a frame: points of faster mouths, smoothed in time, are not where lips are
 RUSH_COST = 5.0
+ODD_UNIT = 0.1  # share of the places about the lips that look odd; costs ODD_COST: fingers are lent
+ODD_COST = 2.0  # last, yet a mouth that opens only once, and looks odd in that, when it is needed
 SWITCH_COST = 1.5
 SWITCH_FLOOR = 0.15  # share of it that even a jump between like shapes costs
 TEETH_UNIT = 40.0  # grey levels; an inside that jumps by this much costs TEETH_COST
@@ -63,6 +65,7 @@ class Looks:
         inside: (P, n) grey 0..255 at fixed places between the lips.
         flesh: (P,) share of the gap that looks like lips, beyond what is usual.
         rush: (P,) IOD a frame by which the aperture changes.
+        odd: (P,) share of the places about the lips that look otherwise than in most mouths.
     """
 
     blur: Floats
@@ -70,6 +73,7 @@ class Looks:
     inside: Floats
     flesh: Floats
     rush: Floats
+    odd: Floats
 
 
 def visible(coefs: Floats, basis: Basis) -> Floats:
@@ -116,7 +120,8 @@ def fit_costs(wanted: Mouths, offered: Mouths, looks: Looks) -> Floats:
     low, high = RUSH
     costs += RUSH_COST * smoothstep((looks.rush - low) / (high - low))
     costs += POSE_COST * _square_distance(wanted.facing, offered.facing) / POSE_UNIT**2
-    return np.asarray(costs + BLUR_COST * (looks.blur**2)[None], np.float32)
+    costs += ODD_COST * (looks.odd / ODD_UNIT) ** 2
+    return np.asarray(costs + BLUR_COST * looks.blur**2, np.float32)
 
 
 def switch_costs(offered: Mouths, looks: Looks, frames: NDArray[np.int64]) -> Floats:

@@ -201,6 +201,7 @@ def _assign(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
         inside=np.stack([key.inside for key in lent]),
         flesh=keys.false_gap(lent, rush),
         rush=rush,
+        odd=np.array([key.odd for key in lent], np.float32),
     )
     return retrieve.choose(wanted, offered, looks, frames)
 
