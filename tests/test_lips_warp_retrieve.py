@@ -145,7 +145,7 @@ def test_far_rows_come_before_near_ones():
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=30))
 def test_shares_sum_to_one_and_the_larger_comes_first(path):
-    keys, shares = retrieve.cross_fade(np.array(path), np.arange(7) * 10)
+    keys, shares = retrieve.cross_fade(np.array(path), np.arange(7) * 10, np.zeros(7))
 
     np.testing.assert_allclose(shares.sum(axis=1), 1.0)
     assert (shares[:, 0] >= shares[:, 1]).all()
@@ -153,6 +153,15 @@ def test_shares_sum_to_one_and_the_larger_comes_first(path):
 
 
 def test_neighbouring_frames_play_on_without_a_fade():
-    _, shares = retrieve.cross_fade(np.array([0, 1, 2]), np.array([10, 11, 12]))
+    _, shares = retrieve.cross_fade(np.array([0, 1, 2]), np.array([10, 11, 12]), np.zeros(3))
 
     assert (shares[:, 1] == 0).all()
+
+
+def test_an_open_mouth_does_not_shine_through_a_closed_one():
+    _, shares = retrieve.cross_fade(
+        np.array([0, 1, 2]), np.array([10, 20, 30]), np.array([0.0, 0.12, 0.15])
+    )
+
+    assert shares[0, 1] == 0
+    assert (shares[1:, 1] > 0).all()

@@ -86,7 +86,9 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
     complexion = cover.learn(cut)
     lent = cover.uncovered(cut, complexion)
     path = _assign(coefs, lent, pose, source, person, basis)
-    choice, mix = retrieve.cross_fade(path, np.array([key.frame for key in lent]))
+    numbers = np.array([key.frame for key in lent])
+    apertures = np.array([key.aperture for key in lent], np.float32)
+    choice, mix = retrieve.cross_fade(path, numbers, apertures)
     shown = person.talks or keys.show_inside(lent)
     return Plan(
         source=source,
