@@ -72,7 +72,7 @@ def test_teeth_of_the_lips_own_colour_make_no_false_gap_where_calm_mouths_show_t
     closed = [*shaded[:5], keys.replace(found[5], flesh=1.0)]
     calm, rushing = np.zeros(6, np.float32), np.full(6, 0.05, np.float32)
 
-    assert keys.false_gap(closed, calm) == pytest.approx([0, 0, 0, 0, 0, 0.4])
+    assert keys.false_gap(closed, calm) == pytest.approx([0.2] * 5 + [1 / 3])
     assert keys.false_gap(shaded, rushing) == pytest.approx([0.6] * 6)
 
 

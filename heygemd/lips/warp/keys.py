@@ -20,6 +20,7 @@ from heygemd.lips.warp.landmarks import (
     UPPER_SECOND,
 )
 from heygemd.lips.warp.mesh import N_FACE, Mesh
+from heygemd.lips.warp.retrieve import FALSE_GAP
 from heygemd.opencv import cv2
 from heygemd.packed import PackedPoints
 from heygemd.planes import Excerpt, Picture, cut_around
@@ -228,7 +229,9 @@ def show_inside(lent: list[Key]) -> bool:
 
 
 def false_gap(lent: list[Key], rush: Floats) -> Floats:
-    """(P,) share of each key's gap that looks like lips, beyond what teeth in the shade do anyway.
+    """(P,) share of each key's gap that looks like lips, against what is usual where it is none.
+
+    Teeth in the shade have the colour of lips; what calm open mouths of a clip show is no sign.
 
     Args:
         lent: P mouths.
@@ -237,8 +240,9 @@ def false_gap(lent: list[Key], rush: Floats) -> Floats:
     share = np.array([key.flesh for key in lent], np.float32)
     is_open = np.array([key.aperture for key in lent]) > INSIDE_SHOWN[0]
     true = share[is_open & (rush < CALM)]
-    usual = np.quantile(true, 0.25) if len(true) >= MIN_SHOWN else 0.0
-    return np.asarray(np.maximum(share - usual, 0.0), np.float32)
+    if len(true) < MIN_SHOWN:
+        return share
+    return np.asarray(share * min(1.0, FALSE_GAP[0] / max(float(np.quantile(true, 0.25)), 1e-3)))
 
 
 def usual_line(lent: list[Key]) -> Floats:

@@ -61,7 +61,7 @@ class Looks:
         blur: (P,) 0 for sharp keys, the logarithm of the detail that others lack.
         leak: (P,) IOD, widest gap left between the lips.
         inside: (P, n) grey 0..255 at fixed places between the lips.
-        flesh: (P,) share of the gap that looks like lips, beyond what is usual.
+        flesh: (P,) share of the gap that looks like lips, against what is usual.
         rush: (P,) IOD a frame by which the aperture changes.
         odd: (P,) share of the places about the lips that look otherwise than in most mouths.
     """
