@@ -76,16 +76,6 @@ def test_teeth_of_the_lips_own_colour_make_no_false_gap_where_calm_mouths_show_t
     assert keys.false_gap(shaded, rushing) == pytest.approx([0.6] * 6)
 
 
-def test_where_lips_meet_is_learned_of_closed_mouths_alone():
-    _, found = cut([0.0, 0.0, 0.0, 0.2], range(4))
-    lined = [
-        keys.replace(key, line=np.full(9, at)) for key, at in zip(found, (1, 2, 3, 50), strict=True)
-    ]
-
-    assert keys.usual_line(lined) == pytest.approx(np.full(9, 2.0))
-    assert keys.usual_line(lined[3:]) == pytest.approx(np.zeros(9))
-
-
 @pytest.mark.parametrize(("n_open", "shown"), [(0, False), (3, False), (4, True)])
 def test_a_syllable_is_enough_to_borrow_insides_from_and_less_is_not(n_open, shown):
     apertures = [0.0] * 20 + [0.2] * n_open

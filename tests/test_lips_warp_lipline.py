@@ -26,15 +26,11 @@ def with_line(points, shift_px):
     return picture
 
 
-def on_the_line(picture, points, iod_px):
-    return lipline.shifted(points, lipline.shift(picture, points, iod_px), iod_px)
-
-
 @pytest.mark.parametrize("shift_px", [-2.5, 0.0, 2.0])
 def test_closed_lips_are_moved_onto_the_line_that_the_picture_shows(shift_px):
     points = face(0.0)
 
-    moved = on_the_line(with_line(points, shift_px), points, IOD_PX)
+    moved = lipline.on_the_line(with_line(points, shift_px), points, IOD_PX)
 
     assert moved[UP, 1] - points[UP, 1] == pytest.approx(shift_px, abs=0.8)
     assert moved[LOW] - points[LOW] == pytest.approx(moved[UP] - points[UP])
@@ -43,7 +39,7 @@ def test_closed_lips_are_moved_onto_the_line_that_the_picture_shows(shift_px):
 def test_an_open_mouth_is_left_as_it_is():
     points = face(0.2)
 
-    moved = on_the_line(with_line(points, 3.0), points, IOD_PX)
+    moved = lipline.on_the_line(with_line(points, 3.0), points, IOD_PX)
 
     np.testing.assert_array_equal(moved, points)
 
@@ -51,7 +47,7 @@ def test_an_open_mouth_is_left_as_it_is():
 def test_nothing_but_the_inner_lips_moves():
     points = face(0.0)
 
-    moved = on_the_line(with_line(points, 2.0), points, IOD_PX)
+    moved = lipline.on_the_line(with_line(points, 2.0), points, IOD_PX)
 
     assert set(np.flatnonzero((moved != points).any(axis=1)).tolist()) <= {*UP, *LOW}
 
@@ -60,15 +56,6 @@ def test_a_picture_without_a_line_moves_nothing_far():
     points = face(0.0)
     flat = np.full((SIZE[1], SIZE[0], 3), 128, np.uint8)
 
-    moved = on_the_line(flat, points, IOD_PX)
+    moved = lipline.on_the_line(flat, points, IOD_PX)
 
     assert np.abs(moved - points).max() < 0.01 * IOD_PX
-
-
-def test_only_closed_lips_are_shifted():
-    below = np.full(9, 0.02, np.float32)
-
-    closed, opened = (lipline.shifted(face(gap), below, IOD_PX) - face(gap) for gap in (0.0, 0.2))
-
-    assert closed[UP, 1] == pytest.approx(0.02 * IOD_PX, abs=0.05)
-    assert np.abs(opened).max() == 0.0

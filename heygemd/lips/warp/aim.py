@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from heygemd.lips.warp import geometry, lipline, retarget
+from heygemd.lips.warp import geometry, retarget
 from heygemd.lips.warp.geometry import Basis, Floats
 from heygemd.lips.warp.keys import Key
 from heygemd.lips.warp.landmarks import GAPS
@@ -90,7 +90,7 @@ def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | No
         lent = zip(plan.choice[number].tolist(), plan.mix[number].tolist(), strict=True)
         aims[number] = Aim(
             points=own[row],
-            goal=lipline.shifted(goals[row].astype(np.float32), plan.line, float(pose.scale[row])),
+            goal=goals[row].astype(np.float32),
             rest=rests[row],
             axes=axes[row].astype(np.float32),
             iod_px=float(pose.scale[row]),

@@ -45,7 +45,6 @@ LOWER_TEETH = 0.35  # said where lower ones cannot be told from upper ones or th
 FLESH_TINT = 7.0  # a and b, 0..255: what differs less from lips is flesh
 INSIDE_SHOWN = (0.07, 0.25)  # IOD and more of aperture, and less flesh than this in it
 MIN_SHOWN = 4  # mouths that show their inside are enough to borrow from
-SHUT = 0.02  # IOD of aperture; less is a closed mouth
 CALM = 0.015  # IOD a frame; points of mouths that change by less are where lips are
 FLESH_DARKER, FLESH_BRIGHTER = 22.0, 45.0  # likewise L: lips shine, but are never black
 _FLESH = (UPPER_SECOND, LOWER_SECOND)
@@ -70,7 +69,6 @@ class Key:
         lower_teeth: likewise the lower ones.
         inside: (n,) grey 0..255 at fixed places between the lips, row by row from the upper one.
         flesh: share of the gap that looks like lips; much of it is no gap, whatever points say.
-        line: (9,) IOD, where closed lips meet, see ``lipline.shift``.
         odd: share of the places about the lips that look otherwise than in most keys: fingers do,
             and so does a mouth that is open as never else.
     """
@@ -88,7 +86,6 @@ class Key:
     lower_teeth: float
     inside: Floats
     flesh: float
-    line: Floats
     odd: float = 0.0
 
 
@@ -142,8 +139,7 @@ def cut_keys(
         # A copy, or a small mouth would keep a large frame.
         pixels = picture[rows, columns].copy()
         corner = np.array([box.x_px, box.y_px], np.float32)
-        below = lipline.shift(pixels, own - corner, iod_px)
-        points = lipline.shifted(own - corner, below, iod_px)
+        points = lipline.on_the_line(pixels, own - corner, iod_px)
         within = inside(pixels, points)
         upper, lower = teeth(within)
         found.append(
@@ -161,7 +157,6 @@ def cut_keys(
                 lower_teeth=lower,
                 inside=within,
                 flesh=flesh(pixels, points),
-                line=below,
             )
         )
     return found
@@ -243,12 +238,6 @@ def false_gap(lent: list[Key], rush: Floats) -> Floats:
     if len(true) < MIN_SHOWN:
         return share
     return np.asarray(share * min(1.0, FALSE_GAP[0] / max(float(np.quantile(true, 0.25)), 1e-3)))
-
-
-def usual_line(lent: list[Key]) -> Floats:
-    """(9,) IOD, how far below their landmarks this person's closed lips meet."""
-    closed = [key.line for key in lent if key.aperture < SHUT]
-    return np.median(closed, axis=0).astype(np.float32) if closed else np.zeros(9, np.float32)
 
 
 def _unlike(gap: Floats, lip: Floats) -> Floats:

@@ -15,53 +15,32 @@ REACH = 0.05  # IOD; the line is looked for so far above and below where landmar
 STRAY_COST = 0.5  # of the picture's contrast along the way, for a line all of REACH away
 BEND_COST = 6.0  # likewise, for a step of all of REACH from one landmark to the next
 N_STEPS = 21  # places tried on the way
-_UP, _LOW = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
 
 
-def shift(picture: NDArray[np.uint8], points: Floats, iod_px: float) -> Floats:
-    """(9,) IOD, how far below the inner lips of a closed mouth the dark line between them lies.
-
-    Nothing for an open mouth.
+def on_the_line(picture: NDArray[np.uint8], points: Floats, iod_px: float) -> Floats:
+    """(468, 2) the same points, inner lips of a closed mouth moved onto the dark line between them.
 
     Args:
         picture: (h, w, 3) BGR.
         points: (468, 2) px in it.
         iod_px: scale of the face.
     """
-    if _closed(points, iod_px) <= 0.0:
-        return np.zeros(len(_UP), np.float32)
-    tried = np.linspace(-REACH, REACH, N_STEPS, dtype=np.float32)
-    middle = (points[_UP] + points[_LOW]) / 2
-    spots = middle[None] + (tried * np.float32(iod_px))[:, None, None] * _down(points)[None]
-    return _darkest_way(_brightness(picture, spots.astype(np.float32), iod_px), tried)
-
-
-def shifted(points: Floats, below: Floats, iod_px: float) -> Floats:
-    """(468, 2) the same points, inner lips moved onto the line as far as the mouth is closed.
-
-    Args:
-        points: (468, 2) px.
-        below: (9,) from ``shift``.
-        iod_px: scale of the face.
-    """
-    moved = points.copy()
-    step = (_closed(points, iod_px) * np.float32(iod_px) * below)[:, None] * _down(points)
-    moved[_UP] += step
-    moved[_LOW] += step
-    return moved
-
-
-def _closed(points: Floats, iod_px: float) -> np.float32:
-    """1 for a mouth that is closed, 0 for an open one."""
-    gap = np.linalg.norm(points[_LOW] - points[_UP], axis=1) / iod_px
-    return np.float32(1.0 - smoothstep((gap.mean() - CLOSED[0]) / (CLOSED[1] - CLOSED[0])))
-
-
-def _down(points: Floats) -> Floats:
-    """(9, 2) unit vectors from the upper lip's flesh to the lower one's."""
+    up, low = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
+    gap = np.linalg.norm(points[low] - points[up], axis=1) / iod_px
+    near = 1.0 - smoothstep((gap.mean() - CLOSED[0]) / (CLOSED[1] - CLOSED[0]))
+    if near <= 0.0:
+        return points
     down = points[list(LOWER_SECOND)] - points[list(UPPER_SECOND)]
-    length = np.linalg.norm(down, axis=1, keepdims=True)
-    return np.asarray(down / np.maximum(length, 1e-3), np.float32)
+    down /= np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-3)
+    tried = np.linspace(-REACH, REACH, N_STEPS, dtype=np.float32)
+    middle = (points[up] + points[low]) / 2
+    spots = middle[None] + (tried * np.float32(iod_px))[:, None, None] * down[None]
+    shift = _darkest_way(_brightness(picture, spots.astype(np.float32), iod_px), tried)
+    moved = points.copy()
+    step = (near * iod_px * shift)[:, None] * down
+    moved[up] += step
+    moved[low] += step
+    return moved
 
 
 def _brightness(picture: NDArray[np.uint8], spots: Floats, iod_px: float) -> Floats:

@@ -45,7 +45,6 @@ class Plan:
         mix: (n_out, 2) shares of the two.
         complexion: tells when something hides the mouth; None when that cannot be told.
         usual_detail: of the skin around the mouth, see ``masks.detail``.
-        line: (9,) IOD, where closed lips meet, see ``lipline.shift``.
     """
 
     source: NDArray[np.int64]
@@ -60,7 +59,6 @@ class Plan:
     mix: Floats
     complexion: Complexion | None
     usual_detail: float
-    line: Floats
 
 
 def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: Mesh) -> Plan:
@@ -104,7 +102,6 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
         choice=choice,
         mix=mix,
         complexion=complexion,
-        line=keys.usual_line(lent),
         usual_detail=float(np.quantile([key.detail for key in lent], 0.4)),
     )
 
