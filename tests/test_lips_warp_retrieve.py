@@ -62,11 +62,19 @@ def test_a_gap_that_looks_like_lips_is_not_borrowed_for_an_open_mouth():
 
 
 def test_of_two_mouths_the_one_that_does_not_snap_shut_is_borrowed():
+    rushing = {"rush": [0.1, 0.01], "leak": [0.15, 0.14]}
+
     chosen = retrieve.choose(
-        mouths([0.15] * 3), mouths([0.15, 0.14]), looks(2, rush=[0.1, 0.01]), np.array([0, 9])
+        mouths([0.15] * 3), mouths([0.15, 0.14]), looks(2, **rushing), np.array([0, 9])
     )
 
     assert (chosen == 1).all()
+
+
+def test_lips_that_touch_are_trusted_however_fast_they_move():
+    rushing = looks(2, rush=[0.1, 0.01], leak=[0.0, 0.02])
+
+    assert retrieve.fit_costs(mouths([0.0]), mouths([0.0, 0.01]), rushing).argmin() == 0
 
 
 def test_closed_lips_are_borrowed_where_no_dark_shows_between_them():

@@ -27,6 +27,7 @@ FALSE_GAP = (0.2, 0.45)  # share of the gap that looks like lips: none below, al
 FALSE_COST = 15.0
 RUSH = (0.025, 0.06)  # IOD a frame: points of faster mouths, smoothed, are not where lips are
 RUSH_COST = 10.0
+RUSH_LEAK = 0.03  # IOD of gap from which on all of it is counted
 ODD_UNIT = 0.1  # share of the places about the lips that look odd; costs ODD_COST: fingers are lent
 ODD_COST = 2.0  # last, yet a mouth that opens only once, and looks odd in that, when it is needed
 SWITCH_COST = 1.5
@@ -116,7 +117,8 @@ def fit_costs(wanted: Mouths, offered: Mouths, looks: Looks) -> Floats:
     low, high = FALSE_GAP
     costs += FALSE_COST * smoothstep((looks.flesh - low) / (high - low)) * np.minimum(own / 0.05, 1)
     low, high = RUSH
-    costs += RUSH_COST * smoothstep((looks.rush - low) / (high - low))
+    parted = np.minimum(looks.leak / RUSH_LEAK, 1.0)  # lips that are seen to touch do so
+    costs += RUSH_COST * smoothstep((looks.rush - low) / (high - low)) * parted
     costs += POSE_COST * _square_distance(wanted.facing, offered.facing) / POSE_UNIT**2
     costs += ODD_COST * (looks.odd / ODD_UNIT) ** 2
     return np.asarray(costs + BLUR_COST * looks.blur**2, np.float32)
