@@ -158,7 +158,7 @@ class Bench:
             "n_frames": n_frames,
             "iod_px": float(np.nanmedian(sizes_px)),
             "ms": 1e3 * watched.speak_s / n_frames,
-            "sharp": _ratio(looks.sharpness, 0.5),
+            "sharp": mouths.sharpness(looks),
             "fine": _ratio(looks.fineness, 0.5),
         }
         if run.own:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from heygemd.lips.warp import geometry
 from heygemd.lips.warp.geometry import Floats
-from heygemd.lips.warp.landmarks import EYES, INNER, LIPS, OUTER
+from heygemd.lips.warp.landmarks import EYES, GAPS, INNER, LIPS, OUTER
 
 Picture = NDArray[np.uint8]
 """(h, w, 3) BGR."""
@@ -26,6 +26,7 @@ OPEN = (0.08, 0.05)  # told to open above the first, seen open above the second
 STILL = 0.005  # IOD; an aperture that varies by less hardly moves
 LEAST_FRAMES = 5  # fewer have no correlation
 LEAST_JITTER = 0.5  # thousandths of an IOD: a picture that stands still
+AS_OPEN = 9  # source frames whose mouths are nearest to as open; most clips have a few hundred
 EDGE_FRAMES = 3  # left out at both ends, where smoothing has one side only
 MOUTH_IOD = 0.62  # half the edge of a crop that holds the mouth and little else
 RING_IOD = 0.90  # half the edge of a crop that holds the blend's border
@@ -39,6 +40,7 @@ class Looks:
     Attributes:
         sharpness: variance of the Laplacian of the mouth, (source, output) a frame.
         fineness: likewise of lips and skin alone, whatever the inside shows.
+        openness: gap between the lips, IOD, (source, output) a frame.
         psnr_db: of the mouth, output against source.
         ssim: likewise.
         flicker: mean change from the frame before in the ring, (source, output) a frame.
@@ -46,6 +48,7 @@ class Looks:
 
     sharpness: list[tuple[float, float]] = field(default_factory=list)
     fineness: list[tuple[float, float]] = field(default_factory=list)
+    openness: list[tuple[float, float]] = field(default_factory=list)
     psnr_db: list[float] = field(default_factory=list)
     ssim: list[float] = field(default_factory=list)
     flicker: list[tuple[float, float]] = field(default_factory=list)
@@ -63,6 +66,7 @@ class Looks:
         energies = [_energy(source, points, points), _energy(output, points, again)]
         self.sharpness.append((energies[0][0], energies[1][0]))
         self.fineness.append((energies[0][1], energies[1][1]))
+        self.openness.append((gap(points), gap(again)))
         one, other = (crop(p, points, MOUTH_IOD, _CROP_PX) for p in (source, output))
         self.psnr_db.append(psnr_db(one, other))
         self.ssim.append(ssim(one, other))
@@ -81,6 +85,25 @@ def iod_px(points: Floats) -> float:
     """Distance between the eye centres of (478, 3) points, px, depth included."""
     right, left = (points[list(eye)].mean(axis=0) for eye in EYES)
     return float(np.linalg.norm(left - right))
+
+
+def gap(points: Floats) -> float:
+    """Between the inner lips of (478, 3) points, IOD."""
+    gaps = [points[low, :2] - points[up, :2] for up, low in GAPS]
+    return float(np.linalg.norm(gaps, axis=1).mean() / iod_px(points))
+
+
+def sharpness(looks: Looks) -> float:
+    """Fine detail of the output's mouths against source mouths as open; NaN where none was seen.
+
+    Teeth are most of a mouth's detail. Against the same frame of the source, a voice that speaks
+    where the source is silent would look sharp, and the other way round soft.
+    """
+    if not looks.sharpness:
+        return float("nan")
+    (source, output), (own, seen) = np.array(looks.sharpness).T, np.array(looks.openness).T
+    nearest = np.argsort(np.abs(own[None] - seen[:, None]), axis=1)[:, :AS_OPEN]
+    return float(np.median(output / np.median(source[nearest], axis=1)))
 
 
 def crop(frame: Picture, points: Floats, half_iod: float, edge_px: int) -> Picture:

@@ -79,6 +79,16 @@ def test_a_blurred_mouth_is_less_sharp_and_less_fine():
         assert output < 0.8 * source
 
 
+def test_a_mouth_is_as_sharp_as_those_of_the_source_that_are_as_open():
+    talk = [0.0, 0.25] * mouths.AS_OPEN
+    looks = mouths.Looks()
+    for source, output in zip(talk, [0.25, 0.25, *talk[1:-1]], strict=True):
+        looks.see(draw(face(source)), draw(face(output)), face(source), face(output))
+
+    assert mouths.sharpness(looks) == pytest.approx(1.0, abs=0.1)
+    assert np.isnan(mouths.sharpness(mouths.Looks()))
+
+
 def test_what_the_inside_shows_does_not_count_as_fineness():
     closed, wide = face(0.0), face(0.25)
     looks = mouths.Looks()

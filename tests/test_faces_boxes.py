@@ -65,3 +65,15 @@ def test_no_faces_give_no_boxes():
     fitted = boxes.fit(np.empty((0, 478, 3), dtype=np.float32))
     assert fitted.shape == (0, 4)
     assert fitted.dtype == np.float32
+
+
+def test_mouth_and_jaw_lie_in_the_lower_half_of_all_boxes_together():
+    seen = np.array([[10, 20, 50, 80], [np.nan] * 4, [30, 40, 70, 100]], np.float32)
+
+    assert boxes.lower_half(seen, (200, 200)) == (slice(50, 103), slice(10, 70))
+    assert boxes.lower_half(seen, (90, 60)) == (slice(50, 90), slice(10, 60))
+
+
+@pytest.mark.parametrize("seen", [[[np.nan] * 4], [[-90, 0, -30, 60]], [[0, 150, 60, 210]]])
+def test_there_is_no_lower_half_of_a_face_that_is_not_in_the_picture(seen):
+    assert boxes.lower_half(np.array(seen, np.float32), (100, 100)) is None

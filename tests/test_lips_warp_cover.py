@@ -34,6 +34,26 @@ def test_hidden_mouths_are_not_lent(spoken):
     assert not {key.frame for key in plan.keys} & set(HIDDEN)
 
 
+def test_fingers_at_the_lips_make_a_mouth_odd_though_they_hide_little():
+    clip, track = talker(TALK)
+    for at in HIDDEN:
+        x, y = track.points[at, 17, :2].astype(int).tolist()
+        cv2.ellipse(clip.frames[at], (x, y + 4), (18, 9), 0, 0, 360, (190, 210, 245), -1)
+    plan = Warp().study(clip, track, voice_of(TALK[::-1]))
+    odd = {key.frame: key.odd for key in plan.keys}
+
+    assert min(odd[at] for at in HIDDEN) > max(odd[at] for at in odd if at not in HIDDEN)
+    assert not {plan.keys[choice].frame for choice in plan.choice[:, 0]} & set(HIDDEN)
+
+
+def test_a_mouth_that_opens_but_once_is_not_hidden():
+    opens_once = [0.0] * 24 + [0.1, 0.25, 0.25, 0.25, 0.1]
+    clip, track = talker(opens_once)
+    plan = Warp().study(clip, track, voice_of(opens_once[::-1]))
+
+    assert len(plan.keys) == len(opens_once)
+
+
 def test_talking_alone_hides_nothing():
     warp = Warp()
     clip, track = talker(TALK)
@@ -56,7 +76,7 @@ def test_a_mouth_that_is_half_hidden_is_moved_in_part_and_the_patch_says_so():
     clip, track = talker(TALK)
     for at in HIDDEN:
         x, y = track.points[at, 61, :2].astype(int).tolist()
-        cv2.circle(clip.frames[at], (x, y), 10, (35, 30, 30), -1)
+        cv2.circle(clip.frames[at], (x, y), 9, (35, 30, 30), -1)
     plan = warp.study(clip, track, voice_of(TALK[::-1]))
     patches = warp.speak(clip.frames, plan, range(len(TALK)))
     free = [

@@ -66,6 +66,16 @@ def test_a_gap_where_the_picture_shows_lips_is_told_from_a_real_one():
     assert keys.flesh(closed.pixels, opened.points) > 0.5
 
 
+def test_teeth_of_the_lips_own_colour_make_no_false_gap_where_calm_mouths_show_them():
+    _, found = cut([0.2] * 6, range(6))
+    shaded = [keys.replace(key, flesh=0.6) for key in found]
+    closed = [*shaded[:5], keys.replace(found[5], flesh=1.0)]
+    calm, rushing = np.zeros(6, np.float32), np.full(6, 0.05, np.float32)
+
+    assert keys.false_gap(closed, calm) == pytest.approx([0.2] * 5 + [1 / 3])
+    assert keys.false_gap(shaded, rushing) == pytest.approx([0.6] * 6)
+
+
 @pytest.mark.parametrize(("n_open", "shown"), [(0, False), (3, False), (4, True)])
 def test_a_syllable_is_enough_to_borrow_insides_from_and_less_is_not(n_open, shown):
     apertures = [0.0] * 20 + [0.2] * n_open

@@ -121,14 +121,14 @@ def test_a_mouth_outside_the_frame_has_no_rectangle():
 
 def test_teeth_keep_their_length_whatever_the_gap():
     wide = geometry.to_image(shapes([0.3]), pose(1))[0, :468, :2]
-    reach = mesh.teeth_reach(mesh.Gape(wide, FACE, 70.0, 35.0, 0.5))
+    reach = mesh.teeth_reach(mesh.Gape(wide, FACE, 70.0, 35.0, 0.5, 0.35))
 
     np.testing.assert_allclose(reach[0], 2.0 * reach[1])
     assert (reach[0] <= 70.0 * mesh.TEETH_UPPER + 1e-3).all()
 
 
 def test_rows_of_teeth_lie_between_the_lips():
-    reach = mesh.teeth_reach(mesh.Gape(FACE, FACE, 70.0, 70.0, 0.5))[0]
+    reach = mesh.teeth_reach(mesh.Gape(FACE, FACE, 70.0, 70.0, 0.5, 0.35))[0]
     every = mesh.with_teeth(FACE, ANCHORS, reach)
     upper, lower = every[-18:-9], every[-9:]
 

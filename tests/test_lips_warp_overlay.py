@@ -83,17 +83,22 @@ def test_a_fold_that_only_the_frame_has_does_not_darken_the_borrowed_mouth(plan_
     assert layer[inside].mean() == pytest.approx(plain[inside].mean(), rel=0.02)
 
 
-def test_teeth_are_not_painted_over_with_the_dark_behind_them(plan_and_clip):
-    spot, layer = laid_over(plan_and_clip, 2)
-    layer[spot.inside > 0.7] = 20.0
-    rows = np.nonzero(spot.inside > 0.7)[0]
-    teeth = (spot.inside > 0.7) & (np.arange(len(layer))[:, None] > np.median(rows))
-    layer[teeth] = 200.0
+@pytest.mark.parametrize(("teeth", "flesh"), [(keys.NO_TEETH, 0.0), (0.7, 0.0), (0.5, 0.6)])
+def test_teeth_and_lips_that_would_be_stretched_are_painted_over_and_the_dark_is_not(
+    plan_and_clip, teeth, flesh
+):
+    plan, clip = plan_and_clip
+    (aim,) = take_aim(plan, range(2, 3), BASIS, MESH)
+    narrow = next(key for key in plan.keys if key.frame == 3)
+    key = replace(narrow, teeth=teeth, lower_teeth=0.2, flesh=flesh)
+    whole = mesh.Grid(0, 0, clip.frames.shape[2], clip.frames.shape[1], 1.0)
+    spot = overlay.find_spot(clip.frames[2], aim.goal, whole, aim.iod_px, aim.aperture)
+    layer = np.full((*spot.alpha.shape, 3), 90.0, np.float32)
 
-    brightness = overlay._brightness(layer, spot)
+    filled = overlay._fill(layer, spot, replace(aim, keys=((key, 1.0),)))
 
-    assert brightness[teeth].min() > sum(overlay.TOOTH)
-    assert brightness[(spot.inside > 0.7) & ~teeth].max() < overlay.TOOTH[0]
+    is_dark = teeth == keys.NO_TEETH and flesh == 0.0
+    assert (np.abs(filled - layer).max() < 1.0) == is_dark
 
 
 def test_a_blurred_frame_gets_a_blurred_mouth(plan_and_clip):
@@ -171,18 +176,19 @@ def test_too_few_mouths_do_not_say_what_is_usual(plan_and_clip):
 
 
 @pytest.mark.parametrize(
-    ("rows", "share"),
+    ("rows", "shares"),
     [
-        ([200, 200, 200, 30, 30, 30], 0.55),
-        ([200] * 6, keys.ALL_TEETH),
-        ([20] * 6, 0.5),
-        ([20, 20, 20, 20, 180, 180], 0.5),
+        ([200, 200, 200, 30, 30, 30], (0.55, 0.35)),
+        ([200] * 6, (keys.ALL_TEETH, 0.03)),
+        ([20] * 6, (0.5, 0.35)),
+        ([20, 20, 20, 20, 180, 180], (0.5, 0.38)),
+        ([20, 20, 180, 180, 180, 60], (0.5, 0.72)),
     ],
 )
-def test_upper_teeth_reach_as_far_as_the_bright_does(rows, share):
+def test_teeth_reach_as_far_from_either_lip_as_the_bright_does(rows, shares):
     within = np.repeat(np.array(rows, np.float32), 9)
 
-    assert keys.teeth(within) == pytest.approx(share, abs=0.05)
+    assert keys.teeth(within) == pytest.approx(shares, abs=0.05)
 
 
 def test_a_drawing_without_grain_is_never_blurred():

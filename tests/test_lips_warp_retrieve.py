@@ -19,13 +19,14 @@ def mouths(apertures, coefs=None):
     )
 
 
-def looks(n, *, blur=None, leak=None, inside=None, flesh=None, rush=None):
+def looks(n, *, inside=None, **given):
+    """Mouths of which nothing is said but what is given."""
+    rows = {
+        name: np.asarray(given.get(name, np.zeros(n)), np.float32)
+        for name in ("blur", "leak", "flesh", "rush", "odd")
+    }
     return retrieve.Looks(
-        np.zeros(n, np.float32) if blur is None else np.asarray(blur, np.float32),
-        np.zeros(n, np.float32) if leak is None else np.asarray(leak, np.float32),
-        np.zeros((n, 2), np.float32) if inside is None else np.asarray(inside, np.float32),
-        np.zeros(n, np.float32) if flesh is None else np.asarray(flesh, np.float32),
-        np.zeros(n, np.float32) if rush is None else np.asarray(rush, np.float32),
+        inside=np.asarray(np.zeros((n, 2)) if inside is None else inside, np.float32), **rows
     )
 
 
@@ -61,11 +62,19 @@ def test_a_gap_that_looks_like_lips_is_not_borrowed_for_an_open_mouth():
 
 
 def test_of_two_mouths_the_one_that_does_not_snap_shut_is_borrowed():
+    rushing = {"rush": [0.1, 0.01], "leak": [0.15, 0.14]}
+
     chosen = retrieve.choose(
-        mouths([0.15] * 3), mouths([0.15, 0.14]), looks(2, rush=[0.1, 0.01]), np.array([0, 9])
+        mouths([0.15] * 3), mouths([0.15, 0.14]), looks(2, **rushing), np.array([0, 9])
     )
 
     assert (chosen == 1).all()
+
+
+def test_lips_that_touch_are_trusted_however_fast_they_move():
+    rushing = looks(2, rush=[0.1, 0.01], leak=[0.0, 0.02])
+
+    assert retrieve.fit_costs(mouths([0.0]), mouths([0.0, 0.01]), rushing).argmin() == 0
 
 
 def test_closed_lips_are_borrowed_where_no_dark_shows_between_them():
@@ -80,6 +89,15 @@ def test_a_leak_does_not_matter_to_an_open_mouth():
     costs = retrieve.fit_costs(mouths([0.2]), mouths([0.2, 0.2]), looks(2, leak=[0.2, 0.0]))
 
     assert costs[0, 0] == pytest.approx(costs[0, 1])
+
+
+def test_a_mouth_that_looks_odd_is_borrowed_only_where_no_other_is_like_it():
+    offered, odd = mouths([0.15, 0.16, 0.0]), looks(3, odd=[0.2, 0.0, 0.0])
+
+    assert retrieve.fit_costs(mouths([0.15]), offered, odd).argmin() == 1
+    alone = retrieve.Mouths(*(field[[0, 2]] for field in (
+        offered.coefs, offered.aperture, offered.facing)))  # fmt: skip
+    assert retrieve.fit_costs(mouths([0.15]), alone, looks(2, odd=[0.2, 0.0])).argmin() == 0
 
 
 def test_sharp_keys_win_over_blurred_ones():
@@ -135,7 +153,7 @@ def test_far_rows_come_before_near_ones():
 @settings(deadline=None, max_examples=25)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=30))
 def test_shares_sum_to_one_and_the_larger_comes_first(path):
-    keys, shares = retrieve.cross_fade(np.array(path), np.arange(7) * 10)
+    keys, shares = retrieve.cross_fade(np.array(path), np.arange(7) * 10, np.zeros(7))
 
     np.testing.assert_allclose(shares.sum(axis=1), 1.0)
     assert (shares[:, 0] >= shares[:, 1]).all()
@@ -143,6 +161,15 @@ def test_shares_sum_to_one_and_the_larger_comes_first(path):
 
 
 def test_neighbouring_frames_play_on_without_a_fade():
-    _, shares = retrieve.cross_fade(np.array([0, 1, 2]), np.array([10, 11, 12]))
+    _, shares = retrieve.cross_fade(np.array([0, 1, 2]), np.array([10, 11, 12]), np.zeros(3))
 
     assert (shares[:, 1] == 0).all()
+
+
+def test_an_open_mouth_does_not_shine_through_a_closed_one():
+    _, shares = retrieve.cross_fade(
+        np.array([0, 1, 2]), np.array([10, 20, 30]), np.array([0.0, 0.12, 0.15])
+    )
+
+    assert shares[0, 1] == 0
+    assert (shares[1:, 1] > 0).all()

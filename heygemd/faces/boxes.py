@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd.planes import Window
 from heygemd.records import Boxes, Points
+
+SLACK = 0.05  # of a face's height; a jaw that drops leaves its box by less
 
 # Points of the mesh.
 RIGHT_EYE, LEFT_EYE, NOSE, RIGHT_EAR, LEFT_EAR, FOREHEAD, CHIN = 33, 263, 1, 234, 454, 10, 152
@@ -47,6 +50,24 @@ def bounds(points: Points) -> Boxes:
 def sizes(boxes: Boxes) -> NDArray[np.float32]:
     """(K,) geometric means of the boxes' sides in px."""
     return np.asarray(np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)), dtype=np.float32)
+
+
+def lower_half(boxes: Boxes, size_px: tuple[int, int]) -> Window | None:
+    """Rows and columns that hold mouth and jaw of every face; None where no face is in the picture.
+
+    Args:
+        boxes: (N, 4) of one face over time, NaN rows where it is not seen.
+        size_px: height and width of the picture.
+    """
+    seen = boxes[np.isfinite(boxes).all(axis=1)]
+    if not len(seen):
+        return None
+    below = SLACK * float(np.median(seen[:, 3] - seen[:, 1]))
+    top, bottom = ((seen[:, 1] + seen[:, 3]) / 2).min(), seen[:, 3].max() + below
+    rows = slice(int(max(0, top)), int(min(size_px[0], bottom)))
+    columns = slice(int(max(0, seen[:, 0].min())), int(min(size_px[1], seen[:, 2].max())))
+    is_empty = rows.start >= rows.stop or columns.start >= columns.stop
+    return None if is_empty else (rows, columns)
 
 
 def features(points: Points) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from heygemd.media import colour
 from heygemd.media.audio import in_step
 from heygemd.media.limits import Limits
 from heygemd.media.tool import Caps, Ffmpeg, command, run, running, user_file
-from heygemd.planes import Planes
+from heygemd.planes import Planes, Window
 from heygemd.records import AudioInfo, EncodeOptions, VideoInfo
 
 HARDWARE = ("h264_nvenc", "hevc_nvenc")
@@ -25,6 +25,9 @@ PRESETS = {
     "libx264": "veryfast", "libx265": "fast", "libsvtav1": "8",
     "h264_nvenc": "p5", "hevc_nvenc": "p5",
 }  # fmt: skip
+# Of the whole scale of quantisers: 5 steps of 51 finer. The lower face came out 2.7 dB nearer to
+# what was drawn on five clips, for 12 to 37 % more bytes; as many bytes spread evenly brought 1 dB.
+FOCUS = -0.1
 TRIAL_S = 60.0  # a first CUDA context can take tens of seconds
 MAX_THREADS = 24  # x264 gains nothing beyond, and costs memory for each
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
@@ -114,6 +117,7 @@ def write_video(  # noqa: PLR0913 - all are named
     sound: Sound,
     options: EncodeOptions,
     limits: Limits,
+    focus: Window | None = None,
 ) -> Encoded:
     """Write an mp4; on any failure nothing is left at ``out``.
 
@@ -127,6 +131,8 @@ def write_video(  # noqa: PLR0913 - all are named
         sound: the original.
         options: codec, quality, preset.
         limits: memory and patience.
+        focus: rows and columns that are to keep more of their detail than the rest; encoders that
+            cannot do that take no notice.
 
     Raises:
         MediaError: ffmpeg failed, and what it said.
@@ -135,7 +141,9 @@ def write_video(  # noqa: PLR0913 - all are named
     """
     size = (info.width_px + info.width_px % 2, info.height_px + info.height_px % 2)
     film = (info.width_px, info.height_px, colour.output_colour(info).matrix)
-    args = _encode_args(out, info=info, size=size, fps=fps, sound=sound, options=options)
+    args = _encode_args(
+        out, info=info, size=size, fps=fps, sound=sound, options=options, focus=focus
+    )
     caps = Caps(
         memory_bytes=None if options.codec in HARDWARE else 2 * limits.memory_bytes,
         file_bytes=None,
@@ -183,6 +191,7 @@ def _encode_args(  # noqa: PLR0913
     fps: Fraction,
     sound: Sound,
     options: EncodeOptions,
+    focus: Window | None,
 ) -> list[str]:
     picture = ffmpeg.input(
         "pipe:0",
@@ -201,6 +210,16 @@ def _encode_args(  # noqa: PLR0913
         colorspace=tags.matrix,
         range=tags.range,
     ).filter("setsar", str(info.sample_aspect))
+    if focus is not None:
+        rows, columns = focus
+        picture = picture.filter(
+            "addroi",
+            x=columns.start,
+            y=rows.start,
+            w=columns.stop - columns.start,
+            h=rows.stop - rows.start,
+            qoffset=FOCUS,
+        )
     heard = ffmpeg.input(**user_file(sound.path, sound.info.container))[str(sound.info.stream)]
     if can_copy(sound.info):
         audio = {"c:a": "copy"}

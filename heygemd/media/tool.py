@@ -36,8 +36,8 @@ SAFE_DEMUXERS = (
     "w64,wav,webp_pipe"
 )
 NEEDED_FILTERS = (
-    "aresample", "bwdif", "extractplanes", "fillborders", "fps", "pad", "reverse", "scale",
-    "select", "tonemap", "zscale",
+    "addroi", "aresample", "bwdif", "extractplanes", "fillborders", "fps", "pad", "reverse",
+    "scale", "select", "tonemap", "zscale",
 )  # fmt: skip
 CHILD_ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from heygemd.lips.warp.landmarks import OUTER, SECOND
 from heygemd.lips.warp.mesh import smoothstep
 from heygemd.planes import Picture, colours_at
 
-AROUND = (1.25, 1.45)  # the lips' outline stretched so lies on the skin around them
+AROUND = 0.08  # IOD outside of the lips' outline: skin that goes where the lips go
 SPREAD = 0.07  # least spread of a logarithm of colour, so that calm clips are not touchy
 ODD = 3.5  # spreads from the usual
 SHARE_ODD = (0.20, 0.40)  # of the places looked at: below nothing is there, above all is covered
@@ -44,10 +44,9 @@ def look(picture: Picture, points: Floats, iod_px: float) -> Floats:
         iod_px: scale of the face.
     """
     line = points[list(OUTER)]
-    centre = line.mean(axis=0)
-    places = np.concatenate(
-        [(line - centre) * np.array(AROUND, np.float32) + centre, points[list(SECOND)]]
-    )
+    away = line - line.mean(axis=0)
+    away *= np.float32(AROUND * iod_px) / np.linalg.norm(away, axis=1, keepdims=True)
+    places = np.concatenate([line + away, points[list(SECOND)]])
     spots = places[:, None] + _JITTER * np.float32(0.02 * iod_px)
     seen = colours_at(picture, spots).astype(np.float32)
     colours = np.log(seen.mean(axis=1) + np.float32(8.0))
@@ -65,11 +64,16 @@ def learn(keys: list[Key]) -> Complexion | None:
 
 
 def uncovered(keys: list[Key], complexion: Complexion | None) -> list[Key]:
-    """The keys that nothing hides; all of them if that would leave none."""
+    """The keys that nothing hides, all of them if that would leave none; each knows how odd it is.
+
+    Args:
+        keys: of the clip.
+        complexion: from ``learn`` of them; without one all stay as they are.
+    """
     if complexion is None:
         return keys
-    free = [key for key in keys if covered(key.pixels, key.points, key.iod_px, complexion) < HIDDEN]
-    return free or keys
+    judged = [replace(key, odd=odd(key.pixels, key.points, key.iod_px, complexion)) for key in keys]
+    return [key for key in judged if _hidden(key.odd) < HIDDEN] or judged
 
 
 def covered(picture: Picture, points: Floats, iod_px: float, complexion: Complexion) -> float:
@@ -81,7 +85,22 @@ def covered(picture: Picture, points: Floats, iod_px: float, complexion: Complex
         iod_px: scale of the face.
         complexion: from ``learn``.
     """
+    return _hidden(odd(picture, points, iod_px, complexion))
+
+
+def odd(picture: Picture, points: Floats, iod_px: float, complexion: Complexion) -> float:
+    """Share of the places on and around the lips that have an unusual colour, 0..1.
+
+    Args:
+        picture: a frame or what was cut out of one.
+        points: (468, 2) px in it.
+        iod_px: scale of the face.
+        complexion: from ``learn``.
+    """
     away = np.abs(look(picture, points, iod_px) - complexion.usual) / complexion.spread
-    odd = float((away.max(axis=1) > ODD).mean())
+    return float((away.max(axis=1) > ODD).mean())
+
+
+def _hidden(share: float) -> float:
     least, most = SHARE_ODD
-    return float(smoothstep((odd - least) / (most - least)))
+    return float(smoothstep((share - least) / (most - least)))

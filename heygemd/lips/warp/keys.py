@@ -20,6 +20,7 @@ from heygemd.lips.warp.landmarks import (
     UPPER_SECOND,
 )
 from heygemd.lips.warp.mesh import N_FACE, Mesh
+from heygemd.lips.warp.retrieve import FALSE_GAP
 from heygemd.opencv import cv2
 from heygemd.packed import PackedPoints
 from heygemd.planes import Excerpt, Picture, cut_around
@@ -38,11 +39,13 @@ RESAMPLING_LOSS = 0.05
 MAX_SHARPENING = 0.2
 TEETH_CONTRAST = 1.6  # teeth against the dark behind them
 TEETH_LEVEL = 90.0  # grey of teeth in usual light
-ALL_TEETH = 0.92
+ALL_TEETH, ALL = 0.92, 0.95  # of a gap; upper teeth alone, and both rows together
 NO_TEETH = 0.5  # said of a gap where no upper teeth are seen
+LOWER_TEETH = 0.35  # said where lower ones cannot be told from upper ones or the dark
 FLESH_TINT = 7.0  # a and b, 0..255: what differs less from lips is flesh
 INSIDE_SHOWN = (0.07, 0.25)  # IOD and more of aperture, and less flesh than this in it
 MIN_SHOWN = 4  # mouths that show their inside are enough to borrow from
+CALM = 0.015  # IOD a frame; points of mouths that change by less are where lips are
 FLESH_DARKER, FLESH_BRIGHTER = 22.0, 45.0  # likewise L: lips shine, but are never black
 _FLESH = (UPPER_SECOND, LOWER_SECOND)
 _TEXTURE_QUANTILE = 0.8  # of local texture; half of all skin is smooth
@@ -63,8 +66,11 @@ class Key:
         detail: of the skin around the lips, see ``masks.detail``.
         texture: logarithm of how much fine detail it has.
         teeth: share of the gap that the upper teeth fill.
+        lower_teeth: likewise the lower ones.
         inside: (n,) grey 0..255 at fixed places between the lips, row by row from the upper one.
         flesh: share of the gap that looks like lips; much of it is no gap, whatever points say.
+        odd: share of the places about the lips that look otherwise than in most keys: fingers do,
+            and so does a mouth that is open as never else.
     """
 
     frame: int
@@ -77,8 +83,10 @@ class Key:
     detail: float
     texture: float
     teeth: float
+    lower_teeth: float
     inside: Floats
     flesh: float
+    odd: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +141,7 @@ def cut_keys(
         corner = np.array([box.x_px, box.y_px], np.float32)
         points = lipline.on_the_line(pixels, own - corner, iod_px)
         within = inside(pixels, points)
+        upper, lower = teeth(within)
         found.append(
             Key(
                 frame=number,
@@ -144,7 +153,8 @@ def cut_keys(
                 facing=faces.facing[number],
                 detail=masks.detail(pixels, masks.ring(points[list(OUTER)], pixels.shape)),
                 texture=texture(pixels, points),
-                teeth=teeth(within),
+                teeth=upper,
+                lower_teeth=lower,
                 inside=within,
                 flesh=flesh(pixels, points),
             )
@@ -210,6 +220,23 @@ def show_inside(lent: list[Key]) -> bool:
     return sum(key.aperture > least and key.flesh < most for key in lent) >= MIN_SHOWN
 
 
+def false_gap(lent: list[Key], rush: Floats) -> Floats:
+    """(P,) share of each key's gap that looks like lips, against what is usual where it is none.
+
+    Teeth in the shade have the colour of lips; what calm open mouths of a clip show is no sign.
+
+    Args:
+        lent: P mouths.
+        rush: (P,) IOD a frame by which the aperture of each changes.
+    """
+    share = np.array([key.flesh for key in lent], np.float32)
+    is_open = np.array([key.aperture for key in lent]) > INSIDE_SHOWN[0]
+    true = share[is_open & (rush < CALM)]
+    if len(true) < MIN_SHOWN:
+        return share
+    return np.asarray(share * min(1.0, FALSE_GAP[0] / max(float(np.quantile(true, 0.25)), 1e-3)))
+
+
 def _unlike(gap: Floats, lip: Floats) -> Floats:
     """(r, c) how far the (r, c, 3) Lab colours of a gap are from a lip's; 1 and more are another's.
 
@@ -228,8 +255,10 @@ def _seen(picture: Floats, spots: Floats) -> Floats:
     return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR), np.float32)
 
 
-def teeth(within: Floats) -> float:
-    """Share of the gap, from the upper lip down, that is bright; half of it where none is.
+def teeth(within: Floats) -> tuple[float, float]:
+    """Shares of the gap that upper and lower teeth fill, by how far it is bright from either lip.
+
+    Where nothing tells, the upper ones fill half of it and the lower ones a third.
 
     Args:
         within: from ``inside``.
@@ -237,10 +266,16 @@ def teeth(within: Floats) -> float:
     rows = within.reshape(6, 9)[:, 2:7].mean(axis=1)
     low, high = float(rows.min()), float(rows.max())
     if high < TEETH_CONTRAST * low:  # all alike: all teeth when bright, all dark otherwise
-        return ALL_TEETH if high > TEETH_LEVEL else NO_TEETH
+        return (ALL_TEETH, ALL - ALL_TEETH) if high > TEETH_LEVEL else (NO_TEETH, LOWER_TEETH)
     bright = rows > (low + high) / 2.0
     if not bright[:2].any():
-        return NO_TEETH
+        return NO_TEETH, _reach(bright[::-1])
+    upper = _reach(bright)
+    return upper, min(LOWER_TEETH, ALL - upper)
+
+
+def _reach(bright: NDArray[np.bool_]) -> float:
+    """Share of a gap that its first bright rows end at, of (6,) rows from one lip to the other."""
     ends = np.flatnonzero(~bright & (np.arange(6) > int(np.argmax(bright))))
     return float(np.clip((ends[0] + 0.3) / 6.0 if len(ends) else ALL_TEETH, 0.3, ALL_TEETH))
 

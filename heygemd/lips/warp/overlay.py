@@ -11,7 +11,7 @@ from heygemd.lips.warp import masks, mouth
 from heygemd.lips.warp import mesh as meshes
 from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
-from heygemd.lips.warp.keys import NO_TEETH, Key, Pixels
+from heygemd.lips.warp.keys import INSIDE_SHOWN, NO_TEETH, Key, Pixels
 from heygemd.lips.warp.landmarks import INNER, LOWER_INNER, OUTER, SECOND, THIRD, UPPER_INNER
 from heygemd.lips.warp.mesh import Grid, Mesh
 from heygemd.opencv import cv2
@@ -24,8 +24,6 @@ REACH = 0.10  # IOD; beyond the ring the feathered mask is nothing
 CLOSED = 0.012  # IOD; under it there is no inside
 STRETCH = (1.5, 2.5)  # the dark between borrowed teeth, stretched more than this, is painted
 WIDER = (0.02, 0.05)  # IOD; so far must a key be outdone before any of it is painted
-TOOTH = (0.4, 0.3)  # of the inside's brightness; from the first on less is painted, over the second
-FLAT = 40.0  # grey levels; an inside of less contrast shows no teeth that could be spared
 TOUCH = (0.02, 0.045)  # IOD of leak: lips of a key touch below the first, not above the second
 PULL = 0.9  # of the way from the lips' edges into their flesh that edges of open keys are drawn
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
@@ -155,7 +153,7 @@ def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Pixels]:
 
 def _gape(aim: Aim) -> meshes.Gape:
     key = aim.keys[0][0]
-    return meshes.Gape(aim.goal, key.points, aim.iod_px, key.iod_px, key.teeth)
+    return meshes.Gape(aim.goal, key.points, aim.iod_px, key.iod_px, key.teeth, key.lower_teeth)
 
 
 def _lips_without_inside(key: Key, aperture: float) -> Floats:
@@ -223,30 +221,20 @@ def _fill(layer: Floats, spot: Spot, aim: Aim) -> Floats:
     if aim.aperture <= CLOSED / 2:
         return layer
     share = spot.inside * np.float32(aim.painted)
-    if aim.painted < 1.0 and aim.aperture > CLOSED:
+    first = aim.keys[0][0]
+    dark = first.teeth == NO_TEETH and first.flesh < INSIDE_SHOWN[1]  # stretching does not harm it
+    if aim.painted < 1.0 and aim.aperture > CLOSED and not dark:
         between, stretch = meshes.behind_teeth(_gape(aim))
         lacking = meshes.smoothstep((stretch - STRETCH[0]) / (STRETCH[1] - STRETCH[0]))
-        wider = aim.aperture - aim.keys[0][0].aperture
+        wider = aim.aperture - first.aperture
         lacking = lacking * meshes.smoothstep((wider - WIDER[0]) / (WIDER[1] - WIDER[0]))
         if lacking > 0.02:
             corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32)
             zone = masks.polygon(between - corner, spot.alpha.shape, 0.025 * aim.iod_px)
-            if aim.keys[0][0].teeth == NO_TEETH:  # what is bright there are the lower ones
-                zone *= 1.0 - meshes.smoothstep((_brightness(layer, spot) - TOOTH[0]) / TOOTH[1])
             share = np.maximum(share, zone * spot.inside * lacking)
     if not share.any():
         return layer
     return _paint(layer, spot, aim, share)
-
-
-def _brightness(layer: Floats, spot: Spot) -> Floats:
-    """(h, w) of each pixel, about 0 where the inside is darkest and 1 where it is brightest."""
-    grey = layer.mean(axis=2)
-    inside = grey[spot.inside > 0.7]
-    if len(inside) < 10:
-        return np.zeros(grey.shape, np.float32)
-    dark, bright = np.quantile(inside, (0.1, 0.9))
-    return np.asarray((grey - dark) / max(float(bright - dark), FLAT), np.float32)
 
 
 def _paint(layer: Floats, spot: Spot, aim: Aim, share: Floats) -> Floats:

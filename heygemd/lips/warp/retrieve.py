@@ -25,16 +25,17 @@ POSE_COST = 0.4
 BLUR_COST = 3.0  # else motion-blurred frames win, being near everything
 FALSE_GAP = (0.2, 0.45)  # share of the gap that looks like lips: none below, all above is false
 FALSE_COST = 15.0
-RUSH = (
-    0.03,
-    0.07,
-)  # IOD a frame: points of faster mouths, smoothed in time, are not where lips are
-RUSH_COST = 5.0
+RUSH = (0.025, 0.06)  # IOD a frame: points of faster mouths, smoothed, are not where lips are
+RUSH_COST = 10.0
+RUSH_LEAK = 0.03  # IOD of gap from which on all of it is counted
+ODD_UNIT = 0.1  # share of the places about the lips that look odd; costs ODD_COST: fingers are lent
+ODD_COST = 2.0  # last, yet a mouth that opens only once, and looks odd in that, when it is needed
 SWITCH_COST = 1.5
 SWITCH_FLOOR = 0.15  # share of it that even a jump between like shapes costs
 TEETH_UNIT = 40.0  # grey levels; an inside that jumps by this much costs TEETH_COST
 TEETH_COST = 1.0
 FADE = 0.15  # what the neighbouring frame's key gives to this frame
+UNLIKE = 0.07  # IOD between the apertures of two keys that are not mixed
 _CHUNK = 256  # frames whose costs are held at once
 
 
@@ -61,8 +62,9 @@ class Looks:
         blur: (P,) 0 for sharp keys, the logarithm of the detail that others lack.
         leak: (P,) IOD, widest gap left between the lips.
         inside: (P, n) grey 0..255 at fixed places between the lips.
-        flesh: (P,) share of the gap that looks like lips.
+        flesh: (P,) share of the gap that looks like lips, against what is usual.
         rush: (P,) IOD a frame by which the aperture changes.
+        odd: (P,) share of the places about the lips that look otherwise than in most mouths.
     """
 
     blur: Floats
@@ -70,6 +72,7 @@ class Looks:
     inside: Floats
     flesh: Floats
     rush: Floats
+    odd: Floats
 
 
 def visible(coefs: Floats, basis: Basis) -> Floats:
@@ -118,9 +121,11 @@ def fit_costs(wanted: Mouths, offered: Mouths, looks: Looks) -> Floats:
     low, high = FALSE_GAP
     costs += FALSE_COST * smoothstep((looks.flesh - low) / (high - low)) * np.minimum(own / 0.05, 1)
     low, high = RUSH
-    costs += RUSH_COST * smoothstep((looks.rush - low) / (high - low))
+    parted = np.minimum(looks.leak / RUSH_LEAK, 1.0)  # lips that are seen to touch do so
+    costs += RUSH_COST * smoothstep((looks.rush - low) / (high - low)) * parted
     costs += POSE_COST * _square_distance(wanted.facing, offered.facing) / POSE_UNIT**2
-    return np.asarray(costs + BLUR_COST * (looks.blur**2)[None], np.float32)
+    costs += ODD_COST * (looks.odd / ODD_UNIT) ** 2
+    return np.asarray(costs + BLUR_COST * looks.blur**2, np.float32)
 
 
 def switch_costs(offered: Mouths, looks: Looks, frames: NDArray[np.int64]) -> Floats:
@@ -189,23 +194,25 @@ def _fit_rows(wanted: Mouths, offered: Mouths, looks: Looks) -> Iterator[Floats]
 
 
 def cross_fade(
-    path: NDArray[np.int64], frames: NDArray[np.int64]
+    path: NDArray[np.int64], frames: NDArray[np.int64], aperture: Floats
 ) -> tuple[NDArray[np.int64], Floats]:
     """Up to two keys per frame, the one with the larger share first.
 
-    A key that plays on from its neighbour needs no fade; a jump is spread over two frames.
+    A key that plays on from its neighbour needs no fade; a jump is spread over two frames, if both
+    mouths are about as open: the teeth of an open one would shine through closed lips.
 
     Args:
         path: (T,) from ``choose``.
         frames: (P,) source frame numbers of the keys.
+        aperture: (P,) of the keys, IOD.
 
     Returns:
         (T, 2) keys and (T, 2) float32 shares that sum to 1; a share of 0 means one key.
     """
     keys = np.stack([path, path], axis=1)
     shares = np.tile(np.array([1.0, 0.0], np.float32), (len(path), 1))
-    step = np.abs(np.diff(frames[path]))
-    for jump in np.flatnonzero(step > 2):
+    step, change = np.abs(np.diff(frames[path])), np.abs(np.diff(aperture[path]))
+    for jump in np.flatnonzero((step > 2) & (change < UNLIKE)):
         keys[jump, 1], shares[jump] = path[jump + 1], (1.0 - 2 * FADE, 2 * FADE)
         keys[jump + 1, 1], shares[jump + 1] = path[jump], (1.0 - 2 * FADE, 2 * FADE)
     return keys, shares

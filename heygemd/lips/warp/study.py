@@ -86,7 +86,9 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
     complexion = cover.learn(cut)
     lent = cover.uncovered(cut, complexion)
     path = _assign(coefs, lent, pose, source, person, basis)
-    choice, mix = retrieve.cross_fade(path, np.array([key.frame for key in lent]))
+    numbers = np.array([key.frame for key in lent])
+    apertures = np.array([key.aperture for key in lent], np.float32)
+    choice, mix = retrieve.cross_fade(path, numbers, apertures)
     shown = person.talks or keys.show_inside(lent)
     return Plan(
         source=source,
@@ -194,12 +196,14 @@ def _assign(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
         aperture=np.maximum(geometry.coef_aperture(coefs, basis), 0.0),
         facing=np.nan_to_num(pose.rotation[source][:, :, 2]).astype(np.float32),
     )
+    rush = _rush(person.aperture)[frames]
     looks = retrieve.Looks(
         blur=keys.blur(lent),
         leak=np.array([key.leak for key in lent], np.float32),
         inside=np.stack([key.inside for key in lent]),
-        flesh=np.array([key.flesh for key in lent], np.float32),
-        rush=_rush(person.aperture)[frames],
+        flesh=keys.false_gap(lent, rush),
+        rush=rush,
+        odd=np.array([key.odd for key in lent], np.float32),
     )
     return retrieve.choose(wanted, offered, looks, frames)
 
