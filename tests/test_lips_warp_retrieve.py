@@ -11,19 +11,18 @@ SEEDS = st.integers(0, 2**32 - 1)
 FRONT = np.array([0.0, 0.0, 1.0], np.float32)
 
 
-def mouths(apertures, coefs=None):
+def mouths(apertures, coefs=None, parted=None):
     n = len(apertures)
     coefs = np.zeros((n, 3)) if coefs is None else np.asarray(coefs)
-    return retrieve.Mouths(
-        coefs.astype(np.float32), np.asarray(apertures, np.float32), np.tile(FRONT, (n, 1))
-    )
+    gaps = (np.asarray(each, np.float32) for each in (apertures, parted or apertures))
+    return retrieve.Mouths(coefs.astype(np.float32), *gaps, np.tile(FRONT, (n, 1)))
 
 
 def looks(n, *, inside=None, **given):
     """Mouths of which nothing is said but what is given."""
     rows = {
         name: np.asarray(given.get(name, np.zeros(n)), np.float32)
-        for name in ("blur", "leak", "flesh", "rush", "odd")
+        for name in ("blur", "flesh", "rush", "odd")
     }
     return retrieve.Looks(
         inside=np.asarray(np.zeros((n, 2)) if inside is None else inside, np.float32), **rows
@@ -62,33 +61,40 @@ def test_a_gap_that_looks_like_lips_is_not_borrowed_for_an_open_mouth():
 
 
 def test_of_two_mouths_the_one_that_does_not_snap_shut_is_borrowed():
-    rushing = {"rush": [0.1, 0.01], "leak": [0.15, 0.14]}
+    rushing = looks(2, rush=[0.1, 0.01])
 
-    chosen = retrieve.choose(
-        mouths([0.15] * 3), mouths([0.15, 0.14]), looks(2, **rushing), np.array([0, 9])
-    )
+    chosen = retrieve.choose(mouths([0.15] * 3), mouths([0.15, 0.14]), rushing, np.array([0, 9]))
 
     assert (chosen == 1).all()
 
 
 def test_lips_that_touch_are_trusted_however_fast_they_move():
-    rushing = looks(2, rush=[0.1, 0.01], leak=[0.0, 0.02])
+    rushing, offered = looks(2, rush=[0.1, 0.01]), mouths([0.0, 0.01], parted=[0.0, 0.02])
 
-    assert retrieve.fit_costs(mouths([0.0]), mouths([0.0, 0.01]), rushing).argmin() == 0
+    assert retrieve.fit_costs(mouths([0.0]), offered, rushing).argmin() == 0
 
 
 def test_closed_lips_are_borrowed_where_no_dark_shows_between_them():
-    chosen = retrieve.choose(
-        mouths([0.0] * 3), mouths([0.0, 0.0]), looks(2, leak=[0.05, 0.0]), np.array([0, 9])
-    )
+    offered = mouths([0.0, 0.0], parted=[0.05, 0.0])
+
+    chosen = retrieve.choose(mouths([0.0] * 3), offered, looks(2), np.array([0, 9]))
 
     assert (chosen == 1).all()
 
 
 def test_a_leak_does_not_matter_to_an_open_mouth():
-    costs = retrieve.fit_costs(mouths([0.2]), mouths([0.2, 0.2]), looks(2, leak=[0.2, 0.0]))
+    offered = mouths([0.2, 0.2], parted=[0.25, 0.0])
+
+    costs = retrieve.fit_costs(mouths([0.2]), offered, looks(2))
 
     assert costs[0, 0] == pytest.approx(costs[0, 1])
+
+
+def test_lips_that_shall_part_a_little_are_not_made_of_pressed_ones():
+    wanted = mouths([0.023], parted=[0.021])
+    offered = mouths([0.0, 0.021], parted=[0.0, 0.03])
+
+    assert retrieve.fit_costs(wanted, offered, looks(2)).argmin() == 1
 
 
 def test_a_mouth_that_looks_odd_is_borrowed_only_where_no_other_is_like_it():
@@ -96,7 +102,7 @@ def test_a_mouth_that_looks_odd_is_borrowed_only_where_no_other_is_like_it():
 
     assert retrieve.fit_costs(mouths([0.15]), offered, odd).argmin() == 1
     alone = retrieve.Mouths(*(field[[0, 2]] for field in (
-        offered.coefs, offered.aperture, offered.facing)))  # fmt: skip
+        offered.coefs, offered.aperture, offered.parted, offered.facing)))  # fmt: skip
     assert retrieve.fit_costs(mouths([0.15]), alone, looks(2, odd=[0.2, 0.0])).argmin() == 0
 
 

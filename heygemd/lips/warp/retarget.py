@@ -172,10 +172,19 @@ def widest_gap(shapes: Floats) -> Floats:
     return np.asarray(np.maximum(shapes[:, low, 1] - shapes[:, up, 1], 0.0).max(axis=1))
 
 
+def snapped(aperture: Floats) -> Floats:
+    """What is left, at least 0, of an aperture in IOD of a mouth of scale 1: lips snap shut."""
+    return np.asarray(np.maximum(aperture, 0.0) * _openness(aperture), np.float32)
+
+
+def _openness(aperture: Floats) -> Floats:
+    first, last = SNAP
+    return smoothstep((aperture - first) / (last - first))
+
+
 def _snap(shapes: Floats, scale: float) -> Floats:
     """Nearly closed lips close, and lips never cross."""
-    first, last = SNAP
-    openness = smoothstep((geometry.aperture(shapes) / scale - first) / (last - first))
+    openness = _openness(geometry.aperture(shapes) / scale)
     up, low = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
     gap = shapes[:, low, 1] - shapes[:, up, 1]
     change = np.maximum(gap, 0.0) * openness[:, None] - gap

@@ -18,7 +18,7 @@ STRETCH_FREE = 1.2  # a gap opened by more than this stretches teeth and tongue 
 STRETCH_SLOPE = 12.0
 STRETCH_COST = 15.0  # at most
 CLOSED = 0.025  # IOD; mouths wanted narrower than this want lips that touch all along
-LEAK_UNIT = 0.015  # IOD of the widest gap left; costs LEAK_COST
+LEAK_UNIT = 0.015  # IOD by which the widest gap left is wider than it shall be; costs LEAK_COST
 LEAK_COST = 3.0
 POSE_UNIT = 0.1  # distance between the directions that two faces look in
 POSE_COST = 0.4
@@ -45,12 +45,14 @@ class Mouths:
 
     Attributes:
         coefs: (N, K) scaled so that a difference of 1 in any is equally visible.
-        aperture: (N,) IOD of a mouth of scale 1, at least 0.
+        aperture: (N,) IOD of a mouth of scale 1 beyond rest, at least 0.
+        parted: (N,) IOD, widest gap that is seen between the lips, or shall be.
         facing: (N, 3) unit vector out of the face.
     """
 
     coefs: Floats
     aperture: Floats
+    parted: Floats
     facing: Floats
 
 
@@ -60,7 +62,6 @@ class Looks:
 
     Attributes:
         blur: (P,) 0 for sharp keys, the logarithm of the detail that others lack.
-        leak: (P,) IOD, widest gap left between the lips.
         inside: (P, n) grey 0..255 at fixed places between the lips.
         flesh: (P,) share of the gap that looks like lips, against what is usual.
         rush: (P,) IOD a frame by which the aperture changes.
@@ -68,7 +69,6 @@ class Looks:
     """
 
     blur: Floats
-    leak: Floats
     inside: Floats
     flesh: Floats
     rush: Floats
@@ -116,12 +116,12 @@ def fit_costs(wanted: Mouths, offered: Mouths, looks: Looks) -> Floats:
     stretch = np.maximum(0.0, (gap + 0.02) / (own + 0.02) - STRETCH_FREE)
     costs += np.minimum(STRETCH_COST, STRETCH_SLOPE * stretch**2) * np.minimum(1.0, gap / 0.05)
     closing = np.clip(2.0 - gap / CLOSED, 0.0, 1.0)
-    left = np.minimum(looks.leak[None] / LEAK_UNIT, 4.0)
+    left = np.clip((offered.parted[None] - wanted.parted[:, None]) / LEAK_UNIT, 0.0, 4.0)
     costs += closing * LEAK_COST * left**2
     low, high = FALSE_GAP
     costs += FALSE_COST * smoothstep((looks.flesh - low) / (high - low)) * np.minimum(own / 0.05, 1)
     low, high = RUSH
-    parted = np.minimum(looks.leak / RUSH_LEAK, 1.0)  # lips that are seen to touch do so
+    parted = np.minimum(offered.parted / RUSH_LEAK, 1.0)  # lips that are seen to touch do so
     costs += RUSH_COST * smoothstep((looks.rush - low) / (high - low)) * parted
     costs += POSE_COST * _square_distance(wanted.facing, offered.facing) / POSE_UNIT**2
     costs += ODD_COST * (looks.odd / ODD_UNIT) ** 2
@@ -189,7 +189,8 @@ def _fit_rows(wanted: Mouths, offered: Mouths, looks: Looks) -> Iterator[Floats]
     """The rows of ``fit_costs``; of a long clip only some are held at a time."""
     for first in range(0, len(wanted.coefs), _CHUNK):
         some = slice(first, first + _CHUNK)
-        part = Mouths(wanted.coefs[some], wanted.aperture[some], wanted.facing[some])
+        rows = (wanted.coefs, wanted.aperture, wanted.parted, wanted.facing)
+        part = Mouths(*(row[some] for row in rows))
         yield from fit_costs(part, offered, looks)
 
 

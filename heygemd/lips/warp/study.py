@@ -189,17 +189,19 @@ def _assign(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
     offered = retrieve.Mouths(
         coefs=retrieve.visible(person.coefs[frames], basis),
         aperture=np.array([key.aperture for key in lent], np.float32),
+        parted=np.array([key.leak for key in lent], np.float32),
         facing=np.stack([key.facing for key in lent]),
     )
+    aperture = geometry.coef_aperture(coefs, basis)
     wanted = retrieve.Mouths(
         coefs=retrieve.visible(coefs, basis),
-        aperture=np.maximum(geometry.coef_aperture(coefs, basis), 0.0),
+        aperture=np.maximum(aperture, 0.0),
+        parted=retarget.snapped(aperture + geometry.aperture(person.rest) / person.scale),
         facing=np.nan_to_num(pose.rotation[source][:, :, 2]).astype(np.float32),
     )
     rush = _rush(person.aperture)[frames]
     looks = retrieve.Looks(
         blur=keys.blur(lent),
-        leak=np.array([key.leak for key in lent], np.float32),
         inside=np.stack([key.inside for key in lent]),
         flesh=keys.false_gap(lent, rush),
         rush=rush,
