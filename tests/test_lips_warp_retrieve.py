@@ -11,11 +11,12 @@ SEEDS = st.integers(0, 2**32 - 1)
 FRONT = np.array([0.0, 0.0, 1.0], np.float32)
 
 
-def mouths(apertures, coefs=None, parted=None):
+def mouths(apertures, coefs=None, parted=None, thick=None):
     n = len(apertures)
     coefs = np.zeros((n, 3)) if coefs is None else np.asarray(coefs)
-    gaps = (np.asarray(each, np.float32) for each in (apertures, parted or apertures))
-    return retrieve.Mouths(coefs.astype(np.float32), *gaps, np.tile(FRONT, (n, 1)))
+    rows = (apertures, parted or apertures, thick or [0.3] * n)
+    floats = (np.asarray(row, np.float32) for row in rows)
+    return retrieve.Mouths(coefs.astype(np.float32), *floats, np.tile(FRONT, (n, 1)))
 
 
 def looks(n, *, inside=None, **given):
@@ -97,12 +98,17 @@ def test_lips_that_shall_part_a_little_are_not_made_of_pressed_ones():
     assert retrieve.fit_costs(wanted, offered, looks(2)).argmin() == 1
 
 
+def test_pressed_lips_are_not_drawn_high():
+    wanted, offered = mouths([0.02], thick=[0.3]), mouths([0.02, 0.03], thick=[0.2, 0.28])
+
+    assert retrieve.fit_costs(wanted, offered, looks(2)).argmin() == 1
+
+
 def test_a_mouth_that_looks_odd_is_borrowed_only_where_no_other_is_like_it():
     offered, odd = mouths([0.15, 0.16, 0.0]), looks(3, odd=[0.2, 0.0, 0.0])
 
     assert retrieve.fit_costs(mouths([0.15]), offered, odd).argmin() == 1
-    alone = retrieve.Mouths(*(field[[0, 2]] for field in (
-        offered.coefs, offered.aperture, offered.parted, offered.facing)))  # fmt: skip
+    alone = mouths([0.15, 0.0])
     assert retrieve.fit_costs(mouths([0.15]), alone, looks(2, odd=[0.2, 0.0])).argmin() == 0
 
 

@@ -14,6 +14,7 @@ from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.landmarks import (
     LOWER_INNER,
     LOWER_SECOND,
+    MIDDLE,
     OUTER,
     THIRD,
     UPPER_INNER,
@@ -212,6 +213,13 @@ def flesh(pixels: Pixels, points: Floats) -> float:
     gap = _seen(lab, up * (1.0 - way) + low * way)
     unlike = [_unlike(gap, _seen(lab, points[None, list(lip[1:-1])])) for lip in _FLESH]
     return float((np.minimum(*unlike) < 1.0).mean())
+
+
+def thickness(key: Key) -> float:
+    """IOD, height of both lips of a key, the gap between them apart."""
+    high, up, low, deep = key.points[list(MIDDLE)]
+    flesh_px = float(np.linalg.norm(deep - high) - np.linalg.norm(low - up))
+    return max(flesh_px, 1.0) / key.iod_px
 
 
 def show_inside(lent: list[Key]) -> bool:

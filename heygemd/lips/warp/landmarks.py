@@ -29,6 +29,7 @@ LOWER_SECOND = (77, 90, 180, 85, 16, 315, 404, 320, 307)
 
 # Three vertical gaps at the middle of the mouth; their mean is the aperture.
 GAPS = ((13, 14), (82, 87), (312, 317))
+MIDDLE = (0, 13, 14, 17)  # from above: skin and gap of the upper lip, gap and skin of the lower one
 CORNERS = (61, 291)
 EYES = ((33, 133), (362, 263))  # both corners of each eye, the picture's left eye first
 NOSE_BASE = 2

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from heygemd.lips.warp import geometry
 from heygemd.lips.warp.geometry import Basis, Floats, Pose, Shapes
-from heygemd.lips.warp.landmarks import LOWER_INNER, UPPER_INNER
+from heygemd.lips.warp.landmarks import LOWER_INNER, MIDDLE, UPPER_INNER
 from heygemd.lips.warp.mesh import N_FACE, smoothstep
 
 REST_QUANTILE = 0.1
@@ -170,6 +170,14 @@ def widest_gap(shapes: Floats) -> Floats:
     """(T,) the widest of the nine gaps between the inner lips of (T, 478, 3) shapes, at least 0."""
     up, low = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
     return np.asarray(np.maximum(shapes[:, low, 1] - shapes[:, up, 1], 0.0).max(axis=1))
+
+
+def thickness(coefs: Floats, person: Person, basis: Basis) -> Floats:
+    """(T,) IOD, height of both lips of (T, K) coefs on this person, the gap between them apart."""
+    wanted = np.repeat(person.rest[None], len(coefs), axis=0)
+    wanted[:, basis.index] += geometry.displacement(coefs, basis) * np.float32(person.scale)
+    high, up, low, deep = (wanted[:, point, 1] for point in MIDDLE)
+    return np.asarray(deep - high - np.maximum(low - up, 0.0), np.float32)
 
 
 def snapped(aperture: Floats) -> Floats:

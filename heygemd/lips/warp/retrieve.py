@@ -17,6 +17,8 @@ APERTURE_COST = 1.5
 STRETCH_FREE = 1.2  # a gap opened by more than this stretches teeth and tongue in it
 STRETCH_SLOPE = 12.0
 STRETCH_COST = 15.0  # at most
+THICK_FREE = 1.15  # lips drawn higher than this show it: pressed ones are smooth, or double
+THICK_COST = 80.0
 CLOSED = 0.025  # IOD; mouths wanted narrower than this want lips that touch all along
 LEAK_UNIT = 0.015  # IOD by which the widest gap left is wider than it shall be; costs LEAK_COST
 LEAK_COST = 3.0
@@ -47,12 +49,14 @@ class Mouths:
         coefs: (N, K) scaled so that a difference of 1 in any is equally visible.
         aperture: (N,) IOD of a mouth of scale 1 beyond rest, at least 0.
         parted: (N,) IOD, widest gap that is seen between the lips, or shall be.
+        thick: (N,) IOD, height of both lips together, the gap apart.
         facing: (N, 3) unit vector out of the face.
     """
 
     coefs: Floats
     aperture: Floats
     parted: Floats
+    thick: Floats
     facing: Floats
 
 
@@ -115,6 +119,8 @@ def fit_costs(wanted: Mouths, offered: Mouths, looks: Looks) -> Floats:
     costs += APERTURE_COST * ((own - gap) / APERTURE_UNIT) ** 2
     stretch = np.maximum(0.0, (gap + 0.02) / (own + 0.02) - STRETCH_FREE)
     costs += np.minimum(STRETCH_COST, STRETCH_SLOPE * stretch**2) * np.minimum(1.0, gap / 0.05)
+    drawn = np.maximum(0.0, wanted.thick[:, None] / offered.thick[None] - THICK_FREE)
+    costs += THICK_COST * drawn**2
     closing = np.clip(2.0 - gap / CLOSED, 0.0, 1.0)
     left = np.clip((offered.parted[None] - wanted.parted[:, None]) / LEAK_UNIT, 0.0, 4.0)
     costs += closing * LEAK_COST * left**2
@@ -189,7 +195,7 @@ def _fit_rows(wanted: Mouths, offered: Mouths, looks: Looks) -> Iterator[Floats]
     """The rows of ``fit_costs``; of a long clip only some are held at a time."""
     for first in range(0, len(wanted.coefs), _CHUNK):
         some = slice(first, first + _CHUNK)
-        rows = (wanted.coefs, wanted.aperture, wanted.parted, wanted.facing)
+        rows = (wanted.coefs, wanted.aperture, wanted.parted, wanted.thick, wanted.facing)
         part = Mouths(*(row[some] for row in rows))
         yield from fit_costs(part, offered, looks)
 

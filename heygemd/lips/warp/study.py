@@ -190,6 +190,7 @@ def _assign(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
         coefs=retrieve.visible(person.coefs[frames], basis),
         aperture=np.array([key.aperture for key in lent], np.float32),
         parted=np.array([key.leak for key in lent], np.float32),
+        thick=np.array([keys.thickness(key) for key in lent], np.float32),
         facing=np.stack([key.facing for key in lent]),
     )
     aperture = geometry.coef_aperture(coefs, basis)
@@ -197,6 +198,7 @@ def _assign(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
         coefs=retrieve.visible(coefs, basis),
         aperture=np.maximum(aperture, 0.0),
         parted=retarget.snapped(aperture + geometry.aperture(person.rest) / person.scale),
+        thick=geometry.over(coefs, lambda some: retarget.thickness(some, person, basis)),
         facing=np.nan_to_num(pose.rotation[source][:, :, 2]).astype(np.float32),
     )
     rush = _rush(person.aperture)[frames]
