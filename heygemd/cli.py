@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from heygemd import __version__, heap, log
+from heygemd import __version__, log
 from heygemd.errors import FatalError, GpuLostError, HeygemdError
 from heygemd.settings import Settings, load
 
@@ -25,7 +25,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the process's exit code."""
     # On a descriptor of its own: libraries are hushed by redirecting 2 while they load.
     faulthandler.enable(os.dup(2))
-    heap.part_large()
     parser = _parser()
     try:
         arguments = parser.parse_args(argv)

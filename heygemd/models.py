@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from heygemd import heap
 from heygemd.errors import ConfigError
 from heygemd.faces.detect import FaceDetector
 from heygemd.faces.watch import thread_count
@@ -72,6 +73,8 @@ def load(model: Model, faces: Faces, restore: Restore, quality: Quality | None =
         DependencyError: a library that is missing.
         GpuLostError: the device asked for is not there.
     """
+    # Set before torch and OpenCV were loaded, it had a cold job take 105.6 s instead of 96.9 s.
+    heap.part_large()
     lips = _lip_model(model)
     if lips.wants_points and faces.detector == "s3fd":
         raise ConfigError(
