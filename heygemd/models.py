@@ -73,7 +73,7 @@ def load(model: Model, faces: Faces, restore: Restore, quality: Quality | None =
         DependencyError: a library that is missing.
         GpuLostError: the device asked for is not there.
     """
-    # Set before torch and OpenCV were loaded, it had a cold job take 105.6 s instead of 96.9 s.
+    # Set before torch and OpenCV were loaded, it had a cold job take 105.6 s instead of 92.5 s.
     heap.part_large()
     lips = _lip_model(model)
     if lips.wants_points and faces.detector == "s3fd":

@@ -40,7 +40,7 @@ RESAMPLING_LOSS = 0.05
 MAX_SHARPENING = 0.2
 TEETH_CONTRAST = 1.6  # teeth against the dark behind them
 TEETH_LEVEL = 90.0  # grey of teeth in usual light
-ALL_TEETH, ALL = 0.92, 0.95  # of a gap; upper teeth alone, and both rows together
+ALL_TEETH = 0.92  # of a gap
 NO_TEETH = 0.5  # said of a gap where no upper teeth are seen
 LOWER_TEETH = 0.35  # said where lower ones cannot be told from upper ones or the dark
 FLESH_TINT = 7.0  # a and b, 0..255: what differs less from lips is flesh
@@ -274,12 +274,16 @@ def teeth(within: Floats) -> tuple[float, float]:
     rows = within.reshape(6, 9)[:, 2:7].mean(axis=1)
     low, high = float(rows.min()), float(rows.max())
     if high < TEETH_CONTRAST * low:  # all alike: all teeth when bright, all dark otherwise
-        return (ALL_TEETH, ALL - ALL_TEETH) if high > TEETH_LEVEL else (NO_TEETH, LOWER_TEETH)
+        return (
+            (ALL_TEETH, meshes.BOTH_ROWS - ALL_TEETH)
+            if high > TEETH_LEVEL
+            else (NO_TEETH, LOWER_TEETH)
+        )
     bright = rows > (low + high) / 2.0
     if not bright[:2].any():
         return NO_TEETH, _reach(bright[::-1])
     upper = _reach(bright)
-    return upper, min(LOWER_TEETH, ALL - upper)
+    return upper, min(LOWER_TEETH, meshes.BOTH_ROWS - upper)
 
 
 def _reach(bright: NDArray[np.bool_]) -> float:

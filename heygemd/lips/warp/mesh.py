@@ -26,6 +26,7 @@ N_FACE = 468  # the mesh without the irises
 ANCHOR_REACH = 1.22  # anchors stand this much further from the nose than the face's outline
 TEETH_UPPER = 0.16  # IOD; what hangs from the upper lip's edge moves with it, unstretched
 TEETH_LOWER = 0.10  # IOD; likewise above the lower lip's edge
+BOTH_ROWS = 0.95  # of a gap, all that upper and lower teeth fill together
 _NOSE = (1, 2, 4, 5, 19, 94, 97, 98, 326, 327)  # the wings of the nose never move
 MIN_EDGE_PX = 4  # of a rectangle worth filling
 _MIN_ALTITUDE_PX = 0.8  # flatter triangles extrapolate garbage
@@ -170,7 +171,7 @@ def teeth_reach(gape: Gape) -> Floats:
     The same length of tooth is taken from both, as much as the narrower of both mouths shows.
     """
     gap = np.minimum(*gape.heights())
-    upper = np.minimum(TEETH_UPPER, min(gape.teeth, 0.95 - gape.lower_teeth) * gap)
+    upper = np.minimum(TEETH_UPPER, min(gape.teeth, BOTH_ROWS - gape.lower_teeth) * gap)
     lower = np.minimum(TEETH_LOWER, gape.lower_teeth * gap)
     reach = np.stack([upper, lower])
     return np.stack([reach * gape.target_iod_px, reach * gape.key_iod_px]).astype(np.float32)
