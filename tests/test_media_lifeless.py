@@ -145,6 +145,7 @@ def gate(tool, path, source):
 @pytest.mark.parametrize(
     "codec",
     [lavfi.X264, ("-c:v", "libx264", "-crf", "40", "-pix_fmt", "yuv420p"),
+     ("-c:v", "libx264", "-bf", "16", "-b_strategy", "0", "-pix_fmt", "yuv420p"),
      ("-c:v", "libx265", "-x265-params", "log-level=error"), ("-c:v", "libsvtav1")],
 )  # fmt: skip
 def test_a_good_output_passes_in_every_codec(tool, folder, source, codec):
@@ -178,7 +179,16 @@ def test_an_output_that_is_no_film_is_refused(tool, folder, source):
         gate(tool, path, source)
 
 
-def test_a_stretch_shorter_than_two_looks_passes():
+def test_a_third_of_a_second_of_black_passes():
     output = moving()
-    output[20] = 0
+    output[20:30] = 0
     assert runs(output, expected_of(moving())) == []
+
+
+def test_pictures_seen_late_make_neither_black_nor_standstill():
+    source = moving()
+    source[20:28] = 0  # the last of them is seen again while the source is lit
+    source[50:62] = source[50]  # not half a second, and then the bar jumps
+    source[62:] = source[80]
+    seen = source[np.arange(N_FRAMES) // 9 * 9]
+    assert runs(seen, expected_of(source)) == []
