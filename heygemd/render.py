@@ -15,7 +15,7 @@ from heygemd import heap, outcome
 from heygemd.clock import StageClock
 from heygemd.errors import QualityError, TransientError
 from heygemd.faces import kept, track, watch
-from heygemd.faces.boxes import lower_half
+from heygemd.faces.boxes import mouth_window
 from heygemd.hearing import Heard
 from heygemd.log import log
 from heygemd.media import encode, lifeless, probe, silence, verify
@@ -122,7 +122,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
             sound=encode.Sound(task.heard.path, task.heard.info, sound_s),
             options=studio.encode,
             limits=studio.limits,
-            focus=lower_half(boxes, (info.height_px, info.width_px)),
+            focus=mouth_window(boxes, (info.height_px, info.width_px)),
         )
     with clock.stage("verify"):
         if studio.signer is not None:

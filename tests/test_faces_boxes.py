@@ -67,13 +67,13 @@ def test_no_faces_give_no_boxes():
     assert fitted.dtype == np.float32
 
 
-def test_mouth_and_jaw_lie_in_the_lower_half_of_all_boxes_together():
+def test_the_window_of_the_mouth_holds_it_in_all_boxes_together():
     seen = np.array([[10, 20, 50, 80], [np.nan] * 4, [30, 40, 70, 100]], np.float32)
 
-    assert boxes.lower_half(seen, (200, 200)) == (slice(50, 103), slice(10, 70))
-    assert boxes.lower_half(seen, (90, 60)) == (slice(50, 90), slice(10, 60))
+    assert boxes.mouth_window(seen, (200, 200)) == (slice(57, 103), slice(16, 64))
+    assert boxes.mouth_window(seen, (90, 60)) == (slice(57, 90), slice(16, 60))
 
 
 @pytest.mark.parametrize("seen", [[[np.nan] * 4], [[-90, 0, -30, 60]], [[0, 150, 60, 210]]])
-def test_there_is_no_lower_half_of_a_face_that_is_not_in_the_picture(seen):
-    assert boxes.lower_half(np.array(seen, np.float32), (100, 100)) is None
+def test_a_face_that_is_not_in_the_picture_has_no_window_of_the_mouth(seen):
+    assert boxes.mouth_window(np.array(seen, np.float32), (100, 100)) is None

@@ -9,6 +9,10 @@ from heygemd.planes import Window
 from heygemd.records import Boxes, Points
 
 SLACK = 0.05  # of a face's height; a jaw that drops leaves its box by less
+# Of a box's width and height, where mouth and chin lie from its left and top edge; a head turned by
+# 35 degrees, beyond which lips fade to the source's, has them there too.
+_MOUTH_FROM = np.array([0.15, 0.62], np.float32)
+_MOUTH_TO = np.array([0.85, 1.0 + SLACK], np.float32)
 
 # Points of the mesh.
 RIGHT_EYE, LEFT_EYE, NOSE, RIGHT_EAR, LEFT_EAR, FOREHEAD, CHIN = 33, 263, 1, 234, 454, 10, 152
@@ -52,8 +56,8 @@ def sizes(boxes: Boxes) -> NDArray[np.float32]:
     return np.asarray(np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)), dtype=np.float32)
 
 
-def lower_half(boxes: Boxes, size_px: tuple[int, int]) -> Window | None:
-    """Rows and columns that hold mouth and jaw of every face; None where no face is in the picture.
+def mouth_window(boxes: Boxes, size_px: tuple[int, int]) -> Window | None:
+    """Rows and columns that hold mouth and chin of every face; None where no face is seen.
 
     Args:
         boxes: (N, 4) of one face over time, NaN rows where it is not seen.
@@ -62,10 +66,10 @@ def lower_half(boxes: Boxes, size_px: tuple[int, int]) -> Window | None:
     seen = boxes[np.isfinite(boxes).all(axis=1)]
     if not len(seen):
         return None
-    below = SLACK * float(np.median(seen[:, 3] - seen[:, 1]))
-    top, bottom = ((seen[:, 1] + seen[:, 3]) / 2).min(), seen[:, 3].max() + below
-    rows = slice(int(max(0, top)), int(min(size_px[0], bottom)))
-    columns = slice(int(max(0, seen[:, 0].min())), int(min(size_px[1], seen[:, 2].max())))
+    corner, size = seen[:, :2], seen[:, 2:] - seen[:, :2]
+    left, top = np.maximum(0, (corner + size * _MOUTH_FROM).min(axis=0)).astype(int).tolist()
+    right, bottom = (corner + size * _MOUTH_TO).max(axis=0).astype(int).tolist()
+    rows, columns = slice(top, min(size_px[0], bottom)), slice(left, min(size_px[1], right))
     is_empty = rows.start >= rows.stop or columns.start >= columns.stop
     return None if is_empty else (rows, columns)
 
