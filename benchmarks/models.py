@@ -29,7 +29,7 @@ from heygemd.media import probe
 from heygemd.media.decode import VideoReader
 from heygemd.media.timeline import lay_timeline
 from heygemd.nets.s3fd import S3fd
-from heygemd.nets.wav2lip import FACE_SIZE_PX, N_COLUMNS, N_MELS, Wav2Lip, fuse
+from heygemd.nets.wav2lip import FACE_SIZE_PX, N_COLUMNS, N_MELS, LowerFace, Wav2Lip, fuse
 from heygemd.planes import Planes, joined
 from heygemd.records import RenderOptions
 
@@ -87,14 +87,17 @@ def _wait(device: torch.device) -> None:
 def wav2lip(
     device: torch.device, batches: list[int], *, compiled: bool
 ) -> Iterator[dict[str, Any]]:
-    """The generator in single precision as published, fused, and in 16 bits."""
+    """The generator as published, fused, its lower face alone, and that in 16 bits."""
     half = torch.float16 if device.type == "cuda" else torch.bfloat16
-    for name, precision in (("published", torch.float32), ("fused", torch.float32), ("", half)):
-        network: torch.nn.Module = Wav2Lip().eval()
-        if name != "published":
-            network = fuse(cast("Wav2Lip", network))
-        network = network.to(device, precision, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        run = torch.compile(network) if compiled else network
+    whole, single = Wav2Lip().eval(), torch.float32
+    for name, network, precision in (
+        ("published", whole, single),
+        ("fused", fuse(whole), single),
+        ("lower face", LowerFace(fuse(whole)), single),
+        ("lower face", LowerFace(fuse(whole)), half),
+    ):
+        placed: torch.nn.Module = network.to(device, precision, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        run = torch.compile(placed) if compiled else placed
         for batch in batches:
             mel = torch.rand(batch, 1, N_MELS, N_COLUMNS, dtype=precision, device=device)
             faces = torch.rand(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from heygemd.nets.wav2lip import Wav2Lip, fuse
+from heygemd.nets.wav2lip import FIRST_SHOWN, LowerFace, Wav2Lip, fuse
 
 # (transposed, c_in, c_out, kernel, stride, padding, residual), in the order of the paper's tables.
 FACE_ENCODER = """
@@ -190,3 +190,15 @@ def test_the_fused_copy_holds_no_batch_norm_and_leaves_the_original_alone(networ
 def test_a_network_in_training_mode_cannot_be_fused():
     with pytest.raises(ValueError, match="training"):
         fuse(Wav2Lip().train())
+
+
+def test_the_lower_face_is_what_the_whole_network_paints_and_the_upper_one_what_it_was_given(
+    network, inputs
+):
+    with torch.inference_mode():
+        whole, lower = network(*inputs), LowerFace(network)(*inputs)
+
+    painted = (..., slice(FIRST_SHOWN, None), slice(None))
+    torch.testing.assert_close(lower[painted], whole[painted], atol=1e-5, rtol=0)
+    above = (..., slice(0, FIRST_SHOWN), slice(None))
+    torch.testing.assert_close(lower[above], inputs[1][:, 3:][above], atol=0, rtol=0)

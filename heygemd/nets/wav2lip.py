@@ -20,6 +20,11 @@ from torch import nn
 FACE_SIZE_PX = 96
 N_MELS = 80
 N_COLUMNS = 16  # 200 ms at 80 columns a second
+FIRST_SHOWN = 44  # row of a face from which on it is worth painting; the mouth begins at 48
+
+# First row that is kept of what each block of the decoder gives, joined: a transposed block and two
+# 3x3 ones lose two rows at an edge that is none, so that from ``FIRST_SHOWN`` on nothing changes.
+_KEPT_FROM = (0, 0, 0, 3, 9, 20, FIRST_SHOWN - 1)
 
 
 class ConvBlock(nn.Module):
@@ -59,16 +64,50 @@ class Wav2Lip(nn.Module):
         Raises:
             ValueError: other shapes.
         """
-        _check(mel, faces)
-        features = []
-        for block in self.face_encoder_blocks:
-            faces = block(faces)
-            features.append(faces)
+        features = self.look(mel, faces)
         x: torch.Tensor = self.audio_encoder(mel)
         for block in self.face_decoder_blocks:
             x = torch.cat((block(x), features.pop()), dim=1)
         spoken: torch.Tensor = self.output_block(x)
         return spoken
+
+    def look(self, mel: torch.Tensor, faces: torch.Tensor) -> list[torch.Tensor]:
+        """What each block of the face encoder sees in ``faces``; the arguments of ``forward``."""
+        _check(mel, faces)
+        features = []
+        for block in self.face_encoder_blocks:
+            faces = block(faces)
+            features.append(faces)
+        return features
+
+
+class LowerFace(nn.Module):
+    """Paints the rows from ``FIRST_SHOWN`` on as the whole network does; above, the face stays.
+
+    What lies above the mouth is never laid over a frame, and is a quarter of the work.
+
+    Args:
+        whole: whose layers are used.
+    """
+
+    def __init__(self, whole: Wav2Lip) -> None:
+        super().__init__()
+        self.whole = whole
+        self.train(whole.training)
+
+    def forward(self, mel: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+        """See ``Wav2Lip.forward``."""
+        features = self.whole.look(mel, faces)
+        x: torch.Tensor = self.whole.audio_encoder(mel)
+        height, start = x.shape[2], 0
+        for block, kept_from in zip(self.whole.face_decoder_blocks, _KEPT_FROM, strict=True):
+            x, feature = block(x), features.pop()
+            start *= feature.shape[2] // height
+            height = feature.shape[2]
+            x = torch.cat((x[:, :, kept_from - start :], feature[:, :, kept_from:]), dim=1)
+            start = kept_from
+        painted = self.whole.output_block(x)[:, :, FIRST_SHOWN - start :]
+        return torch.cat((faces[:, 3:, :FIRST_SHOWN], painted), dim=2)
 
 
 def fuse(model: Wav2Lip) -> Wav2Lip:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.lips.wav2lip.poses import Pose
-from heygemd.nets.wav2lip import FACE_SIZE_PX
+from heygemd.nets.wav2lip import FACE_SIZE_PX, FIRST_SHOWN
 from heygemd.opencv import cv2
 from heygemd.planes import Picture, cut_around
 from heygemd.records import Patch
@@ -154,7 +154,8 @@ def _eased(x: NDArray[np.float64]) -> NDArray[np.float32]:
 
 def _lower_bounds(to_crop: NDArray[np.float64], width_px: int, height_px: int) -> list[int]:
     """x1 y1 x2 y2 of the frame's pixels that the lower half of the crop can touch."""
-    corners = np.array([[0, 44], [FACE_SIZE_PX, 44], [0, FACE_SIZE_PX], [FACE_SIZE_PX] * 2]) - 0.5
+    top, edge = FIRST_SHOWN, FACE_SIZE_PX
+    corners = np.array([[0, top], [edge, top], [0, edge], [edge, edge]]) - 0.5
     in_frame = np.linalg.solve(to_crop[:, :2], (corners - to_crop[:, 2]).T).T
     low = np.maximum(np.floor(in_frame.min(0)), 0)
     high = np.minimum(np.ceil(in_frame.max(0)) + 1, (width_px, height_px))

@@ -9,7 +9,15 @@ from heygemd.errors import GpuLostError
 from heygemd.lips.containers import StateDict
 from heygemd.lips.device import fault_of, first_line
 from heygemd.log import log
-from heygemd.nets.wav2lip import FACE_SIZE_PX, N_COLUMNS, N_MELS, Wav2Lip, fuse
+from heygemd.nets.wav2lip import (
+    FACE_SIZE_PX,
+    FIRST_SHOWN,
+    N_COLUMNS,
+    N_MELS,
+    LowerFace,
+    Wav2Lip,
+    fuse,
+)
 
 TOLERANCE = 2 / 255  # half precision, or another runtime, may move a pixel by this much
 
@@ -34,7 +42,8 @@ def network_on(device: torch.device, state: StateDict, *, exact: bool) -> nn.Mod
         device: where it runs.
         state: weights by their published names.
         exact: True computes as the published code does, layer by layer in single precision; False
-            folds batch norms, and takes half precision on a GPU where that proves faithful.
+            folds batch norms, paints the lower face alone, and takes half precision on a GPU where
+            that proves faithful.
 
     Raises:
         GpuLostError: the GPU has no room for the weights, or fails.
@@ -46,8 +55,9 @@ def network_on(device: torch.device, state: StateDict, *, exact: bool) -> nn.Mod
     try:
         if exact:
             return network.to(device)
-        fused = fuse(network).to(device)
-        return half_if_faithful(fused, fuse(network).to(device)) if device.type == "cuda" else fused
+        lower = LowerFace(fuse(network)).to(device)
+        spare = LowerFace(fuse(network)).to(device) if device.type == "cuda" else None
+        return lower if spare is None else half_if_faithful(lower, spare)
     except RuntimeError as error:
         if fault_of(error) is None:
             raise
@@ -83,9 +93,10 @@ def speak(network: nn.Module, mel: torch.Tensor, faces: torch.Tensor) -> torch.T
 
 
 def distance(full: nn.Module, other: nn.Module) -> float:
-    """How far a pixel of another network's pictures is from this one's, at most, 0..1 or NaN."""
+    """How far a pixel shown of another network's is from this one's, at most, 0..1 or NaN."""
     mel, faces = trial(6, next(full.parameters()).device)
-    return (speak(other, mel, faces) - speak(full, mel, faces)).abs().max().item()
+    away = (speak(other, mel, faces) - speak(full, mel, faces)).abs()
+    return away[:, :, FIRST_SHOWN:].max().item()
 
 
 def trial(n_faces: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
