@@ -14,7 +14,7 @@ import numpy as np
 from heygemd.faces.cuts import CutFinder
 from heygemd.faces.detect import FaceDetector, Sighting
 from heygemd.faces.likeness import look_at
-from heygemd.packed import PackedPoints
+from heygemd.packed import PackedPoints, normalised
 from heygemd.planes import Film, Still, joined
 from heygemd.records import Points
 
@@ -70,13 +70,14 @@ def watch(
     frame_size = (0, 0)
     waiting: deque[tuple[int, Film, Future[list[Sighting]]]] = deque()
     n_given = 0
+    like: list[Points] = []  # the first face, next to which all are packed
 
     def take() -> None:
         first, stretch, future = waiting.popleft()
         seen = future.result()
         if see is not None:
             _show(stretch, seen, first, see)
-        sightings.extend(map(_packed, seen))
+        sightings.extend(_packed(sighting, like) for sighting in seen)
 
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="faces")
     try:
@@ -114,11 +115,13 @@ def _show(frames: Film, seen: list[Sighting], first: int, see: See) -> None:
             see(at, frame, sighting.points[0])
 
 
-def _packed(seen: Sighting) -> Sighting:
-    """The same faces in less memory: a clip has one of these per frame."""
-    if not isinstance(seen.points, np.ndarray):
+def _packed(seen: Sighting, like: list[Points]) -> Sighting:
+    """The same faces in less memory, a clip has one of these per frame; the first goes to like."""
+    if not isinstance(seen.points, np.ndarray) or not len(seen.points):
         return seen
-    return replace(seen, points=PackedPoints.pack(seen.points))
+    if not like:
+        like.append(normalised(seen.points[0]))
+    return replace(seen, points=PackedPoints.pack(seen.points, like[0]))
 
 
 def thread_count(workers: int) -> int:
