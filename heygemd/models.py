@@ -73,8 +73,13 @@ def load(model: Model, faces: Faces, restore: Restore, quality: Quality | None =
         DependencyError: a library that is missing.
         GpuLostError: the device asked for is not there.
     """
-    # Set before torch and OpenCV were loaded, it had a cold job take 105.6 s instead of 92.5 s.
-    heap.part_large()
+    syncnet_path = None if quality is None else quality.syncnet_path
+    is_light = model.name != "wav2lip" and restore.path is None and syncnet_path is None
+    if is_light and faces.detector != "s3fd":
+        # What large networks make anew at each layer would be fresh pages each time: 30 of the
+        # 110 ms that Wav2Lip took a frame. Set before torch and OpenCV were loaded, it had a cold
+        # job take 105.6 s instead of 92.5 s.
+        heap.part_large()
     lips = _lip_model(model)
     if lips.wants_points and faces.detector == "s3fd":
         raise ConfigError(
@@ -92,18 +97,13 @@ def load(model: Model, faces: Faces, restore: Restore, quality: Quality | None =
         from heygemd.lips.restore import Restorer  # noqa: PLC0415 - see _lip_model
 
         restorer = Restorer(restore.path, str(choose_device(model.device)), restore.batch)
-    syncnet = _syncnet(quality)
-    if lips.name == "warp" and restorer is None and syncnet is None:
+    syncnet = None if syncnet_path is None else SyncNetScorer(syncnet_path)
+    if is_light and lips.name == "warp":
         spare_threads(1)  # its networks take milliseconds, in which more threads mostly wait
     lips.hear(Waveform(np.zeros(_HEARING_HZ, np.float32), _HEARING_HZ))
     # Our products of matrices are small: its threads took 2 % of a job to wait for them.
     threadpool_limits(1, "blas")
     return Models(detector, lips, thread_count(faces.workers), restorer, SyncScorer(), syncnet)
-
-
-def _syncnet(quality: Quality | None) -> SyncNetScorer | None:
-    path = None if quality is None else quality.syncnet_path
-    return None if path is None else SyncNetScorer(path)
 
 
 def _lip_model(model: Model) -> LipModel:

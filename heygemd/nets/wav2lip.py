@@ -38,7 +38,9 @@ class ConvBlock(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(B, c_in, h, w) to (B, c_out, h', w'), not below 0."""
         y: torch.Tensor = self.conv_block(x)
-        return torch.relu(y + x if self.residual else y)
+        if self.residual:
+            y += x
+        return y.relu_()
 
 
 class Wav2Lip(nn.Module):
