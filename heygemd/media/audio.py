@@ -79,7 +79,8 @@ def outline(sound: Waveform) -> Waveform:
 
 def peak_db(sound: Waveform) -> float:
     """The loudest sample in dBFS: 0 is full scale, minus infinity is digital silence."""
-    peak = float(np.max(np.abs(sound.samples), initial=0.0))
+    highest, lowest = (float(end(sound.samples, initial=0.0)) for end in (np.max, np.min))
+    peak = max(highest, -lowest)
     return 20 * math.log10(peak) if peak > 0 else -math.inf
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 STEPS_PER_S = mel.COLUMNS_PER_S // FOLD  # 40
 FIRST_STEP_S = 0.25 / STEPS_PER_S  # a step stands for two columns, the first of them at time 0
 _STEP_SAMPLES = mel.HOP * FOLD  # 400
-_CHUNK_STEPS = 60 * STEPS_PER_S
+_CHUNK_STEPS = 20 * STEPS_PER_S  # a minute at once took 90 MB
 _CONTEXT_STEPS = REACH_STEPS + 2  # and one mel window
 
 # Loudness: speech of every recording is brought to this level before it is heard.
@@ -96,11 +96,11 @@ def hear(sound: Waveform, net: VoiceNet) -> Voice:
     Raises:
         ValueError: another rate, or values that are not finite.
     """
-    levelled = level(sound)
+    gain = _gain(sound)
     device = next(net.parameters()).device
     pieces = []
     with torch.inference_mode():
-        for columns, kept in _chunks(levelled):
+        for columns, kept in _chunks(sound, gain):
             coefs, _ = net(torch.from_numpy(columns)[None].to(device))
             pieces.append(coefs[0, :, kept].T.float().cpu().numpy())
     return Voice(np.concatenate(pieces))
@@ -108,24 +108,28 @@ def hear(sound: Waveform, net: VoiceNet) -> Voice:
 
 def level(sound: Waveform) -> Waveform:
     """The same sound with its speech at ``SPEECH_RMS``, amplified at most 20 times."""
+    return Waveform(sound.samples * _gain(sound), sound.rate_hz)
+
+
+def _gain(sound: Waveform) -> np.float32:
     loudness = _loudness(sound.samples)
     loud = float(np.quantile(loudness, 0.99)) if len(loudness) else 0.0
     active = loudness[loudness > _ACTIVE_SHARE * loud]
     speech = float(np.quantile(active, 0.8)) if len(active) else 0.0
-    gain = min(_MAX_GAIN, SPEECH_RMS / speech) if speech > 0 else 1.0
-    return Waveform(sound.samples * np.float32(gain), sound.rate_hz)
+    return np.float32(min(_MAX_GAIN, SPEECH_RMS / speech) if speech > 0 else 1.0)
 
 
 def _loudness(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     """RMS of every 50 ms; the last piece may be shorter."""
     n_frames = -(-len(samples) // _FRAME_SAMPLES)
     padded = np.pad(samples, (0, n_frames * _FRAME_SAMPLES - len(samples)))
-    power = np.square(padded.reshape(n_frames, _FRAME_SAMPLES), dtype=np.float64)
-    return np.asarray(np.sqrt(power.mean(axis=1)))
+    frames = padded.reshape(n_frames, _FRAME_SAMPLES)
+    power = np.einsum("ns,ns->n", frames, frames, dtype=np.float64)  # no copy in double precision
+    return np.asarray(np.sqrt(power / _FRAME_SAMPLES))
 
 
-def _chunks(sound: Waveform) -> Iterator[tuple[NDArray[np.float32], slice]]:
-    """(80, N) mel columns of each minute with its context, and which steps of them to keep.
+def _chunks(sound: Waveform, gain: np.float32) -> Iterator[tuple[NDArray[np.float32], slice]]:
+    """(80, N) mel columns of each piece with its context, and which steps of them to keep.
 
     Before its start and after its end the sound is taken for silent.
     """
@@ -137,6 +141,6 @@ def _chunks(sound: Waveform) -> Iterator[tuple[NDArray[np.float32], slice]]:
         piece = np.zeros(end - begin, np.float32)
         inside = sound.samples[max(0, begin) : end]
         offset = max(0, -begin)
-        piece[offset : offset + len(inside)] = inside
+        np.multiply(inside, gain, out=piece[offset : offset + len(inside)])
         columns = mel.log_mel(Waveform(piece, sound.rate_hz))
         yield columns, slice(_CONTEXT_STEPS, _CONTEXT_STEPS + stop - first)
