@@ -392,14 +392,14 @@ class Gain(nn.Module):
 
 
 def test_half_precision_is_taken_where_it_draws_the_same_pictures():
-    assert isinstance(networks.half_if_faithful(Gain(2.0), Gain(2.0)), networks.Half)
+    assert isinstance(networks.half_if_faithful(Gain(2.0), networks.Half(Gain(2.0))), networks.Half)
 
 
 @pytest.mark.parametrize("gain", [1e6, 1e-9])
 def test_half_precision_is_refused_where_it_does_not(gain):
     full = Gain(gain)
 
-    assert networks.half_if_faithful(full, Gain(gain)) is full
+    assert networks.half_if_faithful(full, networks.Half(Gain(gain))) is full
     assert full.gain.dtype == torch.float32
 
 
@@ -411,4 +411,24 @@ def test_half_precision_that_is_a_little_off_is_refused():
 
     full = Coarse(1.0)
 
-    assert networks.half_if_faithful(full, Coarse(1.0)) is full
+    assert networks.half_if_faithful(full, networks.Half(Coarse(1.0))) is full
+
+
+@pytest.mark.parametrize(
+    ("able", "wanted"),
+    [({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16),
+     ({"avx512_bf16": False, "amx_bf16": False}, None), ({}, None)],
+)  # fmt: skip
+def test_a_cpu_takes_16_bits_only_where_it_has_instructions_for_them(able, wanted):
+    assert networks.half_of(torch.device("cpu"), lambda: able) == wanted
+
+
+def test_a_gpu_takes_half_precision():
+    assert networks.half_of(torch.device("cuda", 0)) == torch.float16
+
+
+def test_16_bits_of_a_cpu_are_taken_where_they_draw_the_same_pictures():
+    half = networks.half_if_faithful(Gain(2.0), networks.Half(Gain(2.0), torch.bfloat16))
+
+    assert isinstance(half, networks.Half)
+    assert half(torch.zeros(1), torch.full((1, 6, 4, 4), 0.5)).dtype == torch.float32

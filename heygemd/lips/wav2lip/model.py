@@ -97,7 +97,9 @@ class Wav2LipModel:
         self.device = str(where)
         self.batch = batch
         self.compat = compat
-        full = network.network_on(where, state, exact=compat == "wav2lip")
+        full = network.network_on(
+            where, state, exact=compat == "wav2lip", half=network.half_of(where)
+        )
         self.backend, self.network = onnx.choose(
             full, path, backend, onnx.Place(where, n_threads, batch)
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 import torch
 from torch import nn
 
@@ -23,27 +25,54 @@ TOLERANCE = 2 / 255  # half precision, or another runtime, may move a pixel by t
 
 
 class Half(nn.Module):
-    """A network in half precision that takes and gives single precision."""
+    """A network in numbers of 16 bits that takes and gives single precision.
 
-    def __init__(self, full: nn.Module) -> None:
+    Args:
+        full: becomes the half.
+        numbers: which of the two kinds.
+    """
+
+    def __init__(self, full: nn.Module, numbers: torch.dtype = torch.float16) -> None:
         super().__init__()
-        self.half_network = full.half()
+        self.half_network = full.to(numbers)
+        self._numbers = numbers
 
     def forward(self, mel: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
         """As the network in single precision."""
-        spoken: torch.Tensor = self.half_network(mel.half(), faces.half())
+        spoken: torch.Tensor = self.half_network(mel.to(self._numbers), faces.to(self._numbers))
         return spoken.float()
 
 
-def network_on(device: torch.device, state: StateDict, *, exact: bool) -> nn.Module:
+def half_of(
+    device: torch.device, capabilities: Callable[[], Mapping[str, object]] | None = None
+) -> torch.dtype | None:
+    """Numbers of 16 bits that a device computes with faster; None where it does not.
+
+    A CPU without instructions for them takes three times as long as in single precision.
+
+    Args:
+        device: where the network runs.
+        capabilities: of the CPU, by torch's names; asks torch by default.
+    """
+    if device.type == "cuda":
+        return torch.float16
+    if capabilities is None:
+        capabilities = getattr(torch.cpu, "get_capabilities", dict)  # torch before it can say
+    able = capabilities()
+    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else None
+
+
+def network_on(
+    device: torch.device, state: StateDict, *, exact: bool, half: torch.dtype | None = None
+) -> nn.Module:
     """A network that is ready to speak.
 
     Args:
         device: where it runs.
         state: weights by their published names.
         exact: True computes as the published code does, layer by layer in single precision; False
-            folds batch norms, paints the lower face alone, and takes half precision on a GPU where
-            that proves faithful.
+            folds batch norms and paints the lower face alone.
+        half: numbers that it takes where they prove faithful, unless it is to be exact.
 
     Raises:
         GpuLostError: the GPU has no room for the weights, or fails.
@@ -56,7 +85,7 @@ def network_on(device: torch.device, state: StateDict, *, exact: bool) -> nn.Mod
         if exact:
             return network.to(device)
         lower = LowerFace(fuse(network)).to(device)
-        spare = LowerFace(fuse(network)).to(device) if device.type == "cuda" else None
+        spare = None if half is None else Half(LowerFace(fuse(network)).to(device), half)
         return lower if spare is None else half_if_faithful(lower, spare)
     except RuntimeError as error:
         if fault_of(error) is None:
@@ -64,14 +93,13 @@ def network_on(device: torch.device, state: StateDict, *, exact: bool) -> nn.Mod
         raise GpuLostError(f"cannot load Wav2Lip onto {device}: {first_line(error)}") from error
 
 
-def half_if_faithful(full: nn.Module, spare: nn.Module) -> nn.Module:
+def half_if_faithful(full: nn.Module, half: Half) -> nn.Module:
     """The network in half precision if it draws the same pictures, else as it is.
 
     Args:
         full: in single precision.
-        spare: a copy, which becomes the half.
+        half: made of a copy.
     """
-    half = Half(spare)
     error = distance(full, half)
     if error <= TOLERANCE:  # False for NaN, which half precision makes of what it cannot hold
         return half

@@ -220,10 +220,12 @@ def _faithful(full: nn.Module, path: Path, backend: Backend, place: Place) -> On
 
 def _distance(full: nn.Module, exported: OnnxNetwork, path: Path) -> float:
     distance = network.distance(full, exported)
-    if not distance <= network.TOLERANCE:  # NaN neither
+    # A half is itself off by as much as it may, and the export was made in single precision.
+    allowed = network.TOLERANCE * (2 if isinstance(full, network.Half) else 1)
+    if not distance <= allowed:  # NaN neither
         raise ModelError(
             f"{path} draws other pictures than its checkpoint: a pixel is off by {distance:.4f}, "
-            f"want {network.TOLERANCE:.4f}; run heygemd models export again or remove it"
+            f"want {allowed:.4f}; run heygemd models export again or remove it"
         )
     return distance
 
