@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 from drawn_talker import LIPS, SIZE, draw, pose, shapes
 
-from heygemd.lips.warp import geometry, lipline
-from heygemd.lips.warp.landmarks import LOWER_INNER, OUTER, UPPER_INNER
+from heygemd.lips.warp import geometry, landmarks, lipline
+from heygemd.lips.warp.landmarks import INNER, LOWER_INNER, OUTER, UPPER_INNER
 
 UP, LOW = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
 IOD_PX = 70.0
@@ -59,3 +59,44 @@ def test_a_picture_without_a_line_moves_nothing_far():
     moved = lipline.on_the_line(flat, points, IOD_PX)
 
     assert np.abs(moved - points).max() < 0.01 * IOD_PX
+
+
+def shut(picture, points, gap):
+    """The inner ring of ``lipline.shut``."""
+    return lipline.shut(picture, points, IOD_PX, gap).reshape(4, 20, 2)[3]
+
+
+def test_lips_that_touch_are_joined_where_they_touch():
+    points = face(0.05)
+    rings = lipline.shut(with_line(points, 0.0), points, IOD_PX, 0.01)
+    inner = rings.reshape(4, 20, 2)[3]
+
+    np.testing.assert_allclose(inner[1:10], inner[:10:-1])
+    np.testing.assert_allclose(inner[1:10], (points[UP] + points[LOW]) / 2)
+    np.testing.assert_array_equal(rings[:60], points[list(landmarks.LIPS[:60])])
+
+
+def test_lips_that_are_apart_are_taken_from_the_flesh_and_not_from_the_dark_at_the_corners():
+    points = face(0.2)
+    picture = draw(geometry.to_image(shapes([0.2]), pose(1, iod_px=IOD_PX))[0])
+    corner = points[78] + np.array([-2.0, 0.0], np.float32)
+    cv2.circle(picture, np.round(corner).astype(int).tolist(), 4, (10, 10, 20), -1)
+
+    inner = shut(picture, points, 0.2)
+
+    red = cv2.remap(picture[..., 2].copy(), *inner.T, cv2.INTER_LINEAR)
+    assert red.min() > 100
+    assert inner[0, 0] < corner[0] - 3.0
+    assert (inner[:10:-1, 1] < points[UP, 1]).all()
+    assert (inner[1:10, 1] > points[LOW, 1]).all()
+
+
+def test_the_rings_of_lips_that_are_to_close_keep_their_order():
+    points = face(0.2)
+    picture = draw(geometry.to_image(shapes([0.2]), pose(1, iod_px=IOD_PX))[0])
+
+    rings = lipline.shut(picture, points, IOD_PX, 0.2).reshape(4, 20, 2)
+
+    middle = points[list(INNER)].mean(axis=0)
+    away = np.linalg.norm(rings - middle, axis=2)
+    assert (np.diff(away, axis=0) < 0.0).all()

@@ -123,8 +123,33 @@ def test_teeth_keep_their_length_whatever_the_gap():
     wide = geometry.to_image(shapes([0.3]), pose(1))[0, :468, :2]
     reach = mesh.teeth_reach(mesh.Gape(wide, FACE, 70.0, 35.0, 0.5, 0.35))
 
-    np.testing.assert_allclose(reach[0], 2.0 * reach[1])
+    np.testing.assert_allclose(reach[0], 2.0 * reach[1], rtol=1e-5)
     assert (reach[0] <= 70.0 * mesh.TEETH_UPPER + 1e-3).all()
+
+
+def test_teeth_that_fill_a_gap_are_drawn_a_little_longer_with_it():
+    own, wider, far_wider = (
+        geometry.to_image(shapes([aperture]), pose(1))[0, :468, :2]
+        for aperture in (0.10, 0.108, 0.2)
+    )
+
+    def longer(target, teeth):
+        seen, shown = mesh.teeth_reach(mesh.Gape(target, own, 70.0, 70.0, teeth, 0.03))
+        return seen[0, 4] / shown[0, 4], seen[1, 4] / shown[1, 4]
+
+    assert longer(wider, 0.92) == pytest.approx((1.08, 1.0), abs=0.02)
+    assert longer(far_wider, 0.92) == pytest.approx((mesh.LONGER, 1.0), abs=1e-3)
+    assert longer(far_wider, 0.5) == pytest.approx((1.0, 1.0), abs=1e-3)
+    assert longer(own, 0.92) == pytest.approx((1.0, 1.0), abs=1e-3)
+
+
+def test_triangles_of_the_mouth_lie_above_the_gap_first():
+    above, below = MESH.mouth[: MESH.n_upper], MESH.mouth[MESH.n_upper :]
+
+    assert np.isin(mesh.UPPER[1:-1], above).all()
+    assert np.isin(mesh.LOWER_INNER[1:-1], below).all()
+    assert not np.isin(mesh.LOWER_INNER[1:-1], above).any()
+    assert not np.isin(mesh.UPPER[1:-1], below).any()
 
 
 def test_rows_of_teeth_lie_between_the_lips():

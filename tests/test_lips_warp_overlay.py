@@ -169,6 +169,25 @@ def test_edges_of_open_lips_are_drawn_into_the_flesh_when_they_are_to_close(plan
     np.testing.assert_array_equal(overlay._lips_without_inside(wide, 0.2), wide.points)
 
 
+def test_no_teeth_are_seen_between_lips_of_an_open_mouth_that_are_closed(plan_and_clip):
+    plan, _ = plan_and_clip
+    wide = max(plan.keys, key=lambda key: key.aperture)
+    white = wide.pixels.copy()
+    inner = np.round(wide.points[list(overlay.INNER)]).astype(np.int32)
+    cv2.fillPoly(white, [inner], (255, 255, 255))
+    (aim,) = take_aim(plan, range(5, 6), BASIS, MESH)
+    aim = replace(aim, keys=((replace(wide, pixels=white), 1.0),))
+    spot, _ = laid_over(plan_and_clip, 5)
+    anchors = mesh.anchor_points(aim.points, MESH)
+
+    (fitted,) = overlay._fit(spot, aim, anchors, MESH)
+
+    outline = overlay.masks.swell(spot.goal[list(overlay.OUTER)], 0.9, 0.7)
+    lips = overlay.masks.polygon(outline, fitted.shape)
+    assert aim.aperture < overlay.CLOSED
+    assert fitted[lips > 0.9].min(axis=1).max() < 120
+
+
 def test_too_few_mouths_do_not_say_what_is_usual(plan_and_clip):
     plan, _ = plan_and_clip
 

@@ -60,6 +60,7 @@ class Key:
         frame: source frame number.
         pixels: (h, w, 3) uint8 BGR.
         points: (468, 2) float32 px inside ``pixels``.
+        shut: (80, 2) likewise, from ``lipline.shut``.
         iod_px: scale of the face.
         aperture: IOD of a mouth of scale 1.
         leak: IOD, widest gap between the lips, by landmarks or by the dark seen there.
@@ -77,6 +78,7 @@ class Key:
     frame: int
     pixels: Pixels
     points: Floats
+    shut: Floats
     iod_px: float
     aperture: float
     leak: float
@@ -143,14 +145,16 @@ def cut_keys(
         points = lipline.on_the_line(pixels, own - corner, iod_px)
         within = inside(pixels, points)
         upper, lower = teeth(within)
+        leak = max(float(faces.leak[number]), dark_gap(pixels, points, iod_px))
         found.append(
             Key(
                 frame=number,
                 pixels=pixels,
                 points=points,
+                shut=lipline.shut(pixels, points, iod_px, leak),
                 iod_px=iod_px,
                 aperture=float(faces.aperture[number]),
-                leak=max(float(faces.leak[number]), dark_gap(pixels, points, iod_px)),
+                leak=leak,
                 facing=faces.facing[number],
                 detail=masks.detail(pixels, masks.ring(points[list(OUTER)], pixels.shape)),
                 texture=texture(pixels, points),

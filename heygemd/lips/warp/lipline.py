@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd.lips.warp import masks
 from heygemd.lips.warp.geometry import Floats
-from heygemd.lips.warp.landmarks import LOWER_INNER, LOWER_SECOND, UPPER_INNER, UPPER_SECOND
+from heygemd.lips.warp.landmarks import (
+    LIPS,
+    LOWER_INNER,
+    LOWER_SECOND,
+    UPPER_INNER,
+    UPPER_SECOND,
+)
 from heygemd.lips.warp.mesh import smoothstep
 from heygemd.opencv import cv2
 
@@ -15,6 +22,11 @@ REACH = 0.05  # IOD; the line is looked for so far above and below where landmar
 STRAY_COST = 0.5  # of the picture's contrast along the way, for a line all of REACH away
 BEND_COST = 6.0  # likewise, for a step of all of REACH from one landmark to the next
 N_STEPS = 21  # places tried on the way
+TOUCH = (0.02, 0.045)  # IOD of gap: lips touch below the first, and not above the second
+INTO_FLESH = 0.4  # of the way from the third ring of points to the second: flesh, and no teeth
+SHADE = 0.65  # of the brightness of lips: what is darker there belongs to the corner's inside
+BEYOND = 0.08  # IOD; so far outside of the lips' outline the flesh about a corner is looked for
+LEAST_FLESH = 0.02  # IOD that is left of a lip whose edge was dark
 
 
 def on_the_line(picture: NDArray[np.uint8], points: Floats, iod_px: float) -> Floats:
@@ -45,9 +57,7 @@ def on_the_line(picture: NDArray[np.uint8], points: Floats, iod_px: float) -> Fl
 
 def _brightness(picture: NDArray[np.uint8], spots: Floats, iod_px: float) -> Floats:
     """(N_STEPS, 9) at (N_STEPS, 9, 2) places, 0 the darkest and 1 the brightest of each column."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    calm = cv2.GaussianBlur(grey, (0, 0), max(0.5, 0.008 * iod_px))
-    seen = np.asarray(cv2.remap(calm, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR), np.float32)
+    seen = _calm(picture, spots, iod_px)
     low, high = seen.min(axis=0), seen.max(axis=0)
     return np.asarray((seen - low) / np.maximum(high - low, 8.0), np.float32)
 
@@ -66,3 +76,53 @@ def _darkest_way(brightness: Floats, tried: Floats) -> Floats:
     for back in reversed(came_from):
         way.append(int(back[way[-1]]))
     return np.asarray(tried[way[::-1]], np.float32)
+
+
+def shut(picture: NDArray[np.uint8], points: Floats, iod_px: float, gap: float) -> Floats:
+    """(80, 2) px, the points LIPS as closed lips want to borrow them.
+
+    Lips that touch are joined where they touch, so their own line is kept; the edges of open ones
+    are drawn into the flesh, so that nothing of the inside shows, neither teeth nor dark corners.
+
+    Args:
+        picture: (h, w, 3) BGR.
+        points: (468, 2) px in it.
+        iod_px: scale of the face.
+        gap: widest between the lips, IOD.
+    """
+    rings = points[list(LIPS)].reshape(4, 20, 2)
+    joined = rings.copy()
+    up, low = joined[3, :10:-1], joined[3, 1:10]
+    up[:] = low[:] = (up + low) / 2
+    apart = smoothstep((gap - TOUCH[0]) / (TOUCH[1] - TOUCH[0]))
+    if apart > 0.0:
+        joined += apart * (_into_flesh(picture, rings, iod_px) - joined)
+    return joined.reshape(80, 2)
+
+
+def _into_flesh(picture: NDArray[np.uint8], rings: Floats, iod_px: float) -> Floats:
+    """(4, 20, 2) rings of the lips, pressed outwards so that none lies on teeth or in the dark."""
+    outer, second, _, inner = rings
+    far = np.linalg.norm(rings - inner, axis=2) / iod_px
+    outwards = (outer - inner) / np.maximum(far[0], 1e-3)[:, None]
+    tried = np.linspace(
+        far[2] + INTO_FLESH * (far[1] - far[2]), far[0] + BEYOND, N_STEPS, dtype=np.float32
+    )
+    seen = _calm(picture, inner + tried[..., None] * outwards, iod_px)
+    lips = _calm(picture, second[None], iod_px)[0]
+    usual = np.where(np.arange(20) > 10, masks.median(lips[11:]), masks.median(lips[1:10]))
+    bright = seen > SHADE * usual
+    first = np.where(bright.any(axis=0), bright.argmax(axis=0), seen.argmax(axis=0))
+    first = np.where(first > 0, np.minimum(first + 1, N_STEPS - 1), 0)  # out of the edge's blur
+    edge = np.take_along_axis(tried, first[None], axis=0)[0]
+    edge = np.maximum(edge, (np.roll(edge, 1) + np.roll(edge, -1)) / 2)
+    outermost = np.maximum(far[0], edge + LEAST_FLESH)
+    pressed = edge + far * ((outermost - edge) / np.maximum(far[0], 1e-3))
+    return np.asarray(inner + pressed[..., None] * outwards, np.float32)
+
+
+def _calm(picture: NDArray[np.uint8], spots: Floats, iod_px: float) -> Floats:
+    """(r, c) grey at (r, c, 2) places, grain smoothed away."""
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    calm = cv2.GaussianBlur(grey, (0, 0), max(0.5, 0.008 * iod_px))
+    return np.asarray(cv2.remap(calm, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR), np.float32)

@@ -26,6 +26,8 @@ N_FACE = 468  # the mesh without the irises
 ANCHOR_REACH = 1.22  # anchors stand this much further from the nose than the face's outline
 TEETH_UPPER = 0.16  # IOD; what hangs from the upper lip's edge moves with it, unstretched
 TEETH_LOWER = 0.10  # IOD; likewise above the lower lip's edge
+LONGER = 1.12  # so much may upper teeth that fill a gap be drawn longer than they were seen
+FULL = (0.75, 0.9)  # share of a gap: upper teeth do not fill it below, and do above
 BOTH_ROWS = 0.95  # of a gap, all that upper and lower teeth fill together
 _NOSE = (1, 2, 4, 5, 19, 94, 97, 98, 326, 327)  # the wings of the nose never move
 MIN_EDGE_PX = 4  # of a rectangle worth filling
@@ -46,7 +48,8 @@ class Mesh:
         ring: indices of the outline points that have an anchor outside them.
         skin: (M, 3) triangles that move, anchors included.
         bare: (M, 3) the same, but the lips are one area: enough where a mouth covers them.
-        mouth: (M, 3) triangles of lips and the skin around them.
+        mouth: (M, 3) triangles of lips and the skin around them, those above the gap first.
+        n_upper: how many of them lie above the gap.
         inside: (M, 3) triangles between the inner lips.
     """
 
@@ -55,6 +58,7 @@ class Mesh:
     skin: Triangles
     bare: Triangles
     mouth: Triangles
+    n_upper: int
     inside: Triangles
 
 
@@ -112,12 +116,17 @@ def build_mesh(basis: Basis) -> Mesh:
     distance = np.hypot((face[:, 0] - lips[0]) / 0.75, (face[:, 1] - lips[1]) / 0.62)
     near = np.concatenate([distance < 1.0, np.zeros(len(ring), np.bool_)])
     skin = triangles[moves[triangles].any(axis=1)]
+    mouth = triangles[near[triangles].all(axis=1)]
+    middle = face[mouth].mean(axis=1)
+    gap = face[list(UPPER), :2] + face[list(LOWER_INNER), :2]
+    upper = middle[:, 1] < np.interp(middle[:, 0], gap[:, 0] / 2, gap[:, 1] / 2)
     return Mesh(
         freedom=freedom[:, None].astype(np.float32),
         ring=ring,
         skin=skin,
         bare=np.concatenate([skin[~np.isin(skin, LIPS).all(axis=1)], _area(OUTER)]),
-        mouth=triangles[near[triangles].all(axis=1)],
+        mouth=np.concatenate([mouth[upper], mouth[~upper]]),
+        n_upper=int(upper.sum()),
         inside=_inside(N_FACE + len(ring)),
     )
 
@@ -168,13 +177,18 @@ class Gape:
 def teeth_reach(gape: Gape) -> Floats:
     """(2, 2, 9) px, reach of the upper and lower row of teeth, first in the target, then the key.
 
-    The same length of tooth is taken from both, as much as the narrower of both mouths shows.
+    The same length of tooth is taken from both, as much as the narrower of both mouths shows. Upper
+    ones that fill the gap are drawn a little longer with it: nothing else is there to be stretched.
     """
-    gap = np.minimum(*gape.heights())
+    wide, own = gape.heights()
+    gap = np.minimum(wide, own)
     upper = np.minimum(TEETH_UPPER, min(gape.teeth, BOTH_ROWS - gape.lower_teeth) * gap)
     lower = np.minimum(TEETH_LOWER, gape.lower_teeth * gap)
-    reach = np.stack([upper, lower])
-    return np.stack([reach * gape.target_iod_px, reach * gape.key_iod_px]).astype(np.float32)
+    longest = 1.0 + (LONGER - 1.0) * smoothstep((gape.teeth - FULL[0]) / (FULL[1] - FULL[0]))
+    longer = np.clip(wide / np.maximum(own, 1e-3), 1.0, longest)
+    reach = np.stack([upper * longer, lower, upper, lower]).reshape(2, 2, -1)
+    sizes = np.array([gape.target_iod_px, gape.key_iod_px])
+    return np.asarray(reach * sizes[:, None, None], np.float32)
 
 
 def behind_teeth(gape: Gape) -> tuple[Floats, float]:

@@ -12,7 +12,8 @@ from heygemd.lips.warp import mesh as meshes
 from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.keys import INSIDE_SHOWN, NO_TEETH, Key, Pixels
-from heygemd.lips.warp.landmarks import INNER, LOWER_INNER, OUTER, SECOND, THIRD, UPPER_INNER
+from heygemd.lips.warp.landmarks import INNER, LIPS, LOWER_INNER, OUTER, UPPER_INNER
+from heygemd.lips.warp.lipline import TOUCH
 from heygemd.lips.warp.mesh import Grid, Mesh
 from heygemd.opencv import cv2
 
@@ -22,10 +23,8 @@ COVER = (1.18, 1.32)  # the mouth covers the lips' outline, stretched so
 FEATHER = 0.05  # IOD, sigma of the mask's edge
 REACH = 0.10  # IOD; beyond the ring the feathered mask is nothing
 CLOSED = 0.012  # IOD; under it there is no inside
-STRETCH = (1.5, 2.5)  # the dark between borrowed teeth, stretched more than this, is painted
-WIDER = (0.02, 0.05)  # IOD; so far must a key be outdone before any of it is painted
-TOUCH = (0.02, 0.045)  # IOD of leak: lips of a key touch below the first, not above the second
-PULL = 0.9  # of the way from the lips' edges into their flesh that edges of open keys are drawn
+STRETCH = (1.25, 1.75)  # the dark between borrowed teeth, stretched more than this, is painted
+WIDER = (0.015, 0.035)  # IOD; so far must a key be outdone before any of it is painted
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
 SLOPE_SHARE = 0.7  # of a fall of light across the ring, the rest may be chance
 BLUSH = 0.06  # of a colour; skin changes by this much in the same light, and teeth do not
@@ -131,24 +130,43 @@ def borrow(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> Floats:
 def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Pixels]:
     """Each key's pixels where the goal has them."""
     first = aim.keys[0][0]
-    triangles = mesh.mouth
-    if aim.aperture > CLOSED:
-        triangles = np.concatenate([mesh.mouth, mesh.inside])
+    closed = aim.aperture <= CLOSED
+    triangles = mesh.mouth if closed else np.concatenate([mesh.mouth, mesh.inside])
     reach = meshes.teeth_reach(_gape(aim))
     target = meshes.with_teeth(aim.goal, anchors, reach[0])
-    ids = meshes.spread_ids(meshes.triangle_ids(target, triangles, spot.grid), 2)
+    ids = meshes.triangle_ids(target, triangles, spot.grid)
+    is_upper = ids <= mesh.n_upper
+    # A map of both lips in one would lead from one to the other by way of the teeth.
+    sides = [np.where(is_upper, ids, 0), np.where(is_upper, 0, ids)] if closed else [ids]
+    sides = [meshes.spread_ids(side, 2) for side in sides]
+    above = _above(spot) if closed else None
     sigma = 0.022 * aim.iod_px * min(1.0, aim.aperture / 0.05) / spot.grid.step
     fitted = []
     for key, _ in aim.keys:
         points = _lips_without_inside(key, aim.aperture)
         source = meshes.with_teeth(points, anchors, reach[1] * (key.iod_px / first.iod_px))
-        offset = meshes.offsets(ids, triangles, target, source, spot.grid)
-        if sigma > 0.4:
-            offset = np.asarray(cv2.GaussianBlur(offset, (0, 0), sigma))
-        x, y = meshes.backward_map(offset, spot.grid)
+        maps = []
+        for side in sides:
+            offset = meshes.offsets(side, triangles, target, source, spot.grid)
+            if sigma > 0.4:
+                offset = np.asarray(cv2.GaussianBlur(offset, (0, 0), sigma))
+            maps.append(meshes.backward_map(offset, spot.grid))
+        x, y = maps[0]
+        if above is not None:
+            x, y = (np.where(above, *along) for along in zip(*maps, strict=True))
         pixels = cv2.remap(key.pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         fitted.append(np.asarray(pixels, np.uint8))
     return fitted
+
+
+def _above(spot: Spot) -> NDArray[np.bool_]:
+    """(h, w) what lies above the line where closed lips meet, and above its way on to the sides."""
+    line = (spot.goal[list(UPPER_INNER)] + spot.goal[list(LOWER_INNER)]) / 2
+    far = np.float32(4.0) * (line[-1] - line[0])
+    up = np.array([far[1], -far[0]])
+    left, right = line[0] - far, line[-1] + far
+    outline = np.stack([left + up, left, *line, right, right + up])
+    return np.asarray(masks.polygon(outline, spot.alpha.shape) > 0.5, np.bool_)
 
 
 def _gape(aim: Aim) -> meshes.Gape:
@@ -157,23 +175,12 @@ def _gape(aim: Aim) -> meshes.Gape:
 
 
 def _lips_without_inside(key: Key, aperture: float) -> Floats:
-    """The key's points as closed lips want them.
-
-    Lips that touch in the key are joined where they touch, so their own line is kept; the edges of
-    open ones are drawn into the flesh, so nothing of the inside shows.
-    """
+    """The key's points as lips this little open want them, see ``lipline.shut``."""
     closing = 1.0 - min(1.0, aperture / 0.045)
     if closing <= 0.0:
         return key.points
-    touching = float(meshes.smoothstep((TOUCH[1] - key.leak) / (TOUCH[1] - TOUCH[0])))
     points = key.points.copy()
-    pull = np.float32(PULL * closing * (1.0 - touching))
-    flesh = points[list(THIRD)] + np.float32(0.4) * (points[list(SECOND)] - points[list(THIRD)])
-    points[list(INNER)] += pull * (flesh - points[list(INNER)])
-    up, low = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
-    weld = np.float32(0.5 * closing * touching) * (points[low] - points[up])
-    points[up] += weld
-    points[low] -= weld
+    points[list(LIPS)] += np.float32(closing) * (key.shut - points[list(LIPS)])
     return points
 
 
