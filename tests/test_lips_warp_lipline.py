@@ -44,12 +44,25 @@ def test_an_open_mouth_is_left_as_it_is():
     np.testing.assert_array_equal(moved, points)
 
 
-def test_nothing_but_the_inner_lips_moves():
+def test_corners_go_with_the_line_as_a_whole_and_the_lips_outline_stays():
     points = face(0.0)
 
     moved = lipline.on_the_line(with_line(points, 2.0), points, IOD_PX)
 
-    assert set(np.flatnonzero((moved != points).any(axis=1)).tolist()) <= {*UP, *LOW}
+    went = moved - points
+    assert set(np.flatnonzero(went.any(axis=1)).tolist()) <= set(landmarks.LIPS)
+    np.testing.assert_array_equal(np.delete(went[list(OUTER)], [0, 10], axis=0), 0.0)
+    np.testing.assert_allclose(went[[61, 76, 62]], np.tile(went[78], (3, 1)), atol=1e-4)
+    assert went[78, 1] == pytest.approx(2.0, abs=0.8)
+
+
+def test_a_line_away_from_the_inner_lips_does_not_cross_the_rings_of_points_around_them():
+    points = face(0.0)
+
+    moved = lipline.on_the_line(with_line(points, -2.5), points, IOD_PX)
+
+    rings = moved[list(landmarks.LIPS)].reshape(4, 20, 2)[:, 11:, 1]
+    assert (np.diff(rings, axis=0) > -0.1).all()
 
 
 def test_a_picture_without_a_line_moves_nothing_far():

@@ -27,43 +27,47 @@ INTO_FLESH = 0.4  # of the way from the third ring of points to the second: fles
 SHADE = 0.65  # of the brightness of lips: what is darker there belongs to the corner's inside
 BEYOND = 0.08  # IOD; so far outside of the lips' outline the flesh about a corner is looked for
 LEAST_FLESH = 0.02  # IOD that is left of a lip whose edge was dark
+# How far each ring of a lip goes with the line, from its outline inwards; corners go as a whole.
+_ALONG = np.repeat(np.array([[0.0], [1 / 3], [2 / 3], [1.0]], np.float32), 20, axis=1)
+_ALONG[:, [0, 10]] = 1.0
 
 
 def on_the_line(picture: NDArray[np.uint8], points: Floats, iod_px: float) -> Floats:
-    """(468, 2) the same points, inner lips of a closed mouth moved onto the dark line between them.
+    """(468, 2) the same points, those where closed lips meet moved onto the dark line between them.
 
     Args:
         picture: (h, w, 3) BGR.
         points: (468, 2) px in it.
         iod_px: scale of the face.
     """
-    up, low = list(UPPER_INNER[1:-1]), list(LOWER_INNER[1:-1])
-    gap = np.linalg.norm(points[low] - points[up], axis=1) / iod_px
+    up, low = list(UPPER_INNER), list(LOWER_INNER)
+    gap = np.linalg.norm(points[low[1:-1]] - points[up[1:-1]], axis=1) / iod_px
     near = 1.0 - smoothstep((gap.mean() - CLOSED[0]) / (CLOSED[1] - CLOSED[0]))
     if near <= 0.0:
         return points
     down = points[list(LOWER_SECOND)] - points[list(UPPER_SECOND)]
     down /= np.maximum(np.linalg.norm(down, axis=1, keepdims=True), 1e-3)
+    down = np.pad(down, ((1, 1), (0, 0)), mode="edge")
     tried = np.linspace(-REACH, REACH, N_STEPS, dtype=np.float32)
     middle = (points[up] + points[low]) / 2
     spots = middle[None] + (tried * np.float32(iod_px))[:, None, None] * down[None]
     shift = _darkest_way(_brightness(picture, spots.astype(np.float32), iod_px), tried)
-    moved = points.copy()
     step = (near * iod_px * shift)[:, None] * down
-    moved[up] += step
-    moved[low] += step
+    around = np.concatenate([step, step[-2:0:-1]])  # corner, below, corner, above, as rings go
+    moved = points.copy()
+    moved[list(LIPS)] += (_ALONG[..., None] * around).reshape(80, 2)
     return moved
 
 
 def _brightness(picture: NDArray[np.uint8], spots: Floats, iod_px: float) -> Floats:
-    """(N_STEPS, 9) at (N_STEPS, 9, 2) places, 0 the darkest and 1 the brightest of each column."""
+    """(N_STEPS, 11) at (N_STEPS, 11, 2) places, 0 the darkest and 1 the brightest of a column."""
     seen = _calm(picture, spots, iod_px)
     low, high = seen.min(axis=0), seen.max(axis=0)
     return np.asarray((seen - low) / np.maximum(high - low, 8.0), np.float32)
 
 
 def _darkest_way(brightness: Floats, tried: Floats) -> Floats:
-    """(9,) shift of each landmark, IOD: the darkest line that neither strays far nor bends."""
+    """(11,) shift of each landmark, IOD: the darkest line that neither strays far nor bends."""
     far = np.abs(tried) / REACH
     bend = BEND_COST * ((tried[:, None] - tried[None]) / REACH) ** 2
     total = brightness[:, 0] + STRAY_COST * far**2
