@@ -101,6 +101,22 @@ def test_teeth_and_lips_that_would_be_stretched_are_painted_over_and_the_dark_is
     assert (np.abs(filled - layer).max() < 1.0) == is_dark
 
 
+def test_less_light_is_left_between_lips_that_come_nearer_than_in_the_key(plan_and_clip):
+    plan, _ = plan_and_clip
+    (aim,) = take_aim(plan, range(2, 3), BASIS, MESH)
+    aim = replace(aim, aperture=0.03)
+    spot, _ = laid_over(plan_and_clip, 2)
+    flat = np.full((*spot.alpha.shape, 3), 200.0, np.float32)
+    wide, narrow = (replace(plan.keys[0], aperture=aperture) for aperture in (0.2, 0.01))
+
+    dimmed = overlay._dim(flat.copy(), spot, aim, wide)
+
+    blue, _, red = dimmed[spot.inside > 0.9].mean(axis=0)
+    assert 90.0 < blue < red < 180.0
+    assert (dimmed[0] == 200.0).all()
+    np.testing.assert_array_equal(overlay._dim(flat.copy(), spot, aim, narrow), flat)
+
+
 def test_a_blurred_frame_gets_a_blurred_mouth(plan_and_clip):
     def detail(picture):
         return np.abs(cv2.Laplacian(np.float32(picture), cv2.CV_32F)).mean()

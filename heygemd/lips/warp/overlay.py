@@ -28,6 +28,9 @@ WIDER = (0.015, 0.035)  # IOD; so far must a key be outdone before any of it is 
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
 SLOPE_SHARE = 0.7  # of a fall of light across the ring, the rest may be chance
 BLUSH = 0.06  # of a colour; skin changes by this much in the same light, and teeth do not
+MOST_LIGHT = 0.97  # of the light in a key; less of a loss is not seen
+EDGE = 0.01  # IOD
+WARMTH = np.array([1.12, 1.03, 0.85], np.float32)  # the loss of blue, green and red, as powers
 SOFTER = 0.7  # of the layer's detail; a frame with less is blurred, by motion mostly
 MAX_BLUR_PX = 4.0
 LEAST_DETAIL = 2.5  # grey levels; less is a drawing or noise, and says nothing of blur
@@ -119,7 +122,10 @@ def borrow(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> Floats:
         mesh: the triangles.
     """
     fitted = _fit(spot, aim, anchors, mesh)
-    layers = [_recolour(_match_blur(layer, spot, aim.usual_detail), spot) for layer in fitted]
+    layers = [
+        _dim(_recolour(_match_blur(layer, spot, aim.usual_detail), spot), spot, aim, key)
+        for layer, (key, _) in zip(fitted, aim.keys, strict=True)
+    ]
     layer = _fill(layers[0], spot, aim)
     if len(layers) > 1:
         mixed = layer + (layers[1] - layer) * np.float32(aim.keys[1][1])
@@ -210,6 +216,21 @@ def _recolour(layer: Pixels, spot: Spot) -> Floats:
     box = masks.box(spot.inside)
     lit[box] *= 1.0 + spot.inside[box][..., None] * (np.exp(-blush) - 1.0)
     return np.asarray(lit, np.float32)
+
+
+def _dim(layer: Floats, spot: Spot, aim: Aim, key: Key) -> Floats:
+    """The layer, darker between lips that come nearer than they are in the key: less light enters.
+
+    What light is left has come through flesh: bright teeth turn brown there, not grey.
+    """
+    left = mouth.light_within(aim.aperture) / mouth.light_within(key.aperture)
+    if left > MOST_LIGHT or not spot.inside.any():
+        return layer
+    edge = 2 * int(EDGE * aim.iod_px) + 1  # teeth reach a little over the line between the points
+    within = np.asarray(cv2.dilate(spot.inside, np.ones((edge, edge), np.uint8)), np.float32)
+    box = masks.box(within)
+    layer[box] *= 1.0 + within[box][..., None] * (np.float32(left) ** WARMTH - 1.0)
+    return layer
 
 
 def _match_blur(layer: Pixels, spot: Spot, usual_detail: float) -> Pixels:
