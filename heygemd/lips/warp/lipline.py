@@ -16,6 +16,7 @@ from heygemd.lips.warp.landmarks import (
 )
 from heygemd.lips.warp.mesh import smoothstep
 from heygemd.opencv import cv2
+from heygemd.planes import cut_around
 
 CLOSED = (0.03, 0.06)  # IOD of gap by landmarks: closed below the first, open from the second on
 REACH = 0.05  # IOD; the line is looked for so far above and below where landmarks have it
@@ -112,8 +113,9 @@ def _into_flesh(picture: NDArray[np.uint8], rings: Floats, iod_px: float) -> Flo
     tried = np.linspace(
         far[2] + INTO_FLESH * (far[1] - far[2]), far[0] + BEYOND, N_STEPS, dtype=np.float32
     )
-    seen = _calm(picture, inner + tried[..., None] * outwards, iod_px)
-    lips = _calm(picture, second[None], iod_px)[0]
+    spots = np.concatenate([second[None], inner + tried[..., None] * outwards])
+    seen = _calm(picture, spots, iod_px)
+    lips, seen = seen[0], seen[1:]
     usual = np.where(np.arange(20) > 10, masks.median(lips[11:]), masks.median(lips[1:10]))
     bright = seen > SHADE * usual
     first = np.where(bright.any(axis=0), bright.argmax(axis=0), seen.argmax(axis=0))
@@ -127,6 +129,9 @@ def _into_flesh(picture: NDArray[np.uint8], rings: Floats, iod_px: float) -> Flo
 
 def _calm(picture: NDArray[np.uint8], spots: Floats, iod_px: float) -> Floats:
     """(r, c) grey at (r, c, 2) places, grain smoothed away."""
-    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(np.float32)
-    calm = cv2.GaussianBlur(grey, (0, 0), max(0.5, 0.008 * iod_px))
-    return np.asarray(cv2.remap(calm, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR), np.float32)
+    sigma = max(0.5, 0.008 * iod_px)
+    near, corner = cut_around(picture, spots.reshape(-1, 2), 2 + int(4.0 * sigma))
+    grey = cv2.cvtColor(near, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    x, y = cv2.split(spots - corner.astype(np.float32))
+    calm = cv2.GaussianBlur(grey, (0, 0), sigma)
+    return np.asarray(cv2.remap(calm, x, y, cv2.INTER_LINEAR), np.float32)
