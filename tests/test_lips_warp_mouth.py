@@ -122,11 +122,3 @@ def test_teeth_behind_lips_hardly_open_lie_in_the_dark():
     ]
 
     assert brightest[0] < 0.9 * brightest[1]
-
-
-def test_the_nearer_the_lips_are_the_less_light_there_is_between_them():
-    light = [mouth.light_within(aperture) for aperture in (0.0, 0.05, 0.1, 0.2)]
-
-    assert light == sorted(light)
-    assert light[0] == pytest.approx(mouth.NARROW_LIGHT)
-    assert light[-1] == pytest.approx(1.0)

@@ -104,7 +104,7 @@ def test_teeth_and_lips_that_would_be_stretched_are_painted_over_and_the_dark_is
 def test_less_light_is_left_between_lips_that_come_nearer_than_in_the_key(plan_and_clip):
     plan, _ = plan_and_clip
     (aim,) = take_aim(plan, range(2, 3), BASIS, MESH)
-    aim = replace(aim, aperture=0.03)
+    aim = replace(aim, aperture=0.02)
     spot, _ = laid_over(plan_and_clip, 2)
     flat = np.full((*spot.alpha.shape, 3), 200.0, np.float32)
     wide, narrow = (replace(plan.keys[0], aperture=aperture) for aperture in (0.2, 0.01))

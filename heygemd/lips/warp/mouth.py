@@ -183,19 +183,11 @@ def _teeth(picture: Floats, places: _Places, aperture: float, skin: Floats) -> F
     side = np.abs(places.x)
     crown = np.interp(side, _EDGE_X, _EDGE_Y).astype(np.float32)
     above = smoothstep((UPPER_EDGE + crown - places.y) / EDGE_SOFT + 0.5)
-    lit = light_within(aperture) * np.exp(-((places.side / 0.7) ** 2) - (places.side / 0.75) ** 4)
+    lit = NARROW_LIGHT + (1.0 - NARROW_LIGHT) * smoothstep((aperture - 0.02) / 0.12)
+    lit = lit * np.exp(-((places.side / 0.7) ** 2) - (places.side / 0.75) ** 4)
     # Where less light comes in, more of the flesh's colour is in it: dark teeth are not grey.
     share = above * lit * _between_teeth(side)
     return _lay(picture, np.broadcast_to(tooth_colour(skin), picture.shape), share)
-
-
-def light_within(aperture: float) -> float:
-    """Share of the light, 0..1, that reaches teeth behind lips so far apart.
-
-    Args:
-        aperture: IOD of a mouth of scale 1.
-    """
-    return NARROW_LIGHT + (1.0 - NARROW_LIGHT) * float(smoothstep((aperture - 0.02) / 0.12))
 
 
 def tooth_colour(skin: Floats) -> Floats:

@@ -28,8 +28,10 @@ WIDER = (0.015, 0.035)  # IOD; so far must a key be outdone before any of it is 
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
 SLOPE_SHARE = 0.7  # of a fall of light across the ring, the rest may be chance
 BLUSH = 0.06  # of a colour; skin changes by this much in the same light, and teeth do not
-MOST_LIGHT = 0.97  # of the light in a key; less of a loss is not seen
-EDGE = 0.01  # IOD
+THREAD = (0.015, 0.06)  # IOD of aperture: less light enters below the second, least at the first
+NEARER = 0.05  # IOD; lips of a key that come nearer by so much let less light in than they did
+LEAST_LOSS = 0.03  # of light; less of a loss is not seen
+EDGE = 0.018  # IOD
 WARMTH = np.array([1.12, 1.03, 0.85], np.float32)  # the loss of blue, green and red, as powers
 SOFTER = 0.7  # of the layer's detail; a frame with less is blurred, by motion mostly
 MAX_BLUR_PX = 4.0
@@ -219,17 +221,19 @@ def _recolour(layer: Pixels, spot: Spot) -> Floats:
 
 
 def _dim(layer: Floats, spot: Spot, aim: Aim, key: Key) -> Floats:
-    """The layer, darker between lips that come nearer than they are in the key: less light enters.
+    """The layer, darker between lips that nearly close while they are open in the key.
 
     What light is left has come through flesh: bright teeth turn brown there, not grey.
     """
-    left = mouth.light_within(aim.aperture) / mouth.light_within(key.aperture)
-    if left > MOST_LIGHT or not spot.inside.any():
+    thread = 1.0 - meshes.smoothstep((aim.aperture - THREAD[0]) / (THREAD[1] - THREAD[0]))
+    lost = (1.0 - mouth.NARROW_LIGHT) * thread
+    lost *= meshes.smoothstep((key.aperture - aim.aperture) / NEARER)
+    if lost < LEAST_LOSS or not spot.inside.any():
         return layer
     edge = 2 * int(EDGE * aim.iod_px) + 1  # teeth reach a little over the line between the points
     within = np.asarray(cv2.dilate(spot.inside, np.ones((edge, edge), np.uint8)), np.float32)
     box = masks.box(within)
-    layer[box] *= 1.0 + within[box][..., None] * (np.float32(left) ** WARMTH - 1.0)
+    layer[box] *= 1.0 + within[box][..., None] * ((1.0 - lost) ** WARMTH - 1.0)
     return layer
 
 
