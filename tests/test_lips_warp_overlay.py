@@ -204,6 +204,35 @@ def test_no_teeth_are_seen_between_lips_of_an_open_mouth_that_are_closed(plan_an
     assert fitted[lips > 0.9].min(axis=1).max() < 120
 
 
+def test_beyond_the_corners_of_closed_lips_skin_goes_on_without_a_break(plan_and_clip):
+    plan, _ = plan_and_clip
+    (aim,) = take_aim(plan, range(5, 6), BASIS, MESH)
+    key = aim.keys[0][0]
+
+    def hanging(points):
+        """The same face, its cheeks lower the further they are beyond the corners."""
+        left, right = points[[61, 291], 0]
+        bent = points.copy()
+        bent[:, 1] += np.maximum(0.0, np.maximum(left - points[:, 0], points[:, 0] - right))
+        return bent
+
+    aim = replace(aim, goal=hanging(aim.goal))
+    height, width = key.pixels.shape[:2]
+    down, across = np.mgrid[0:height, 0:width]
+    ramps = np.stack([across, down, across + down], axis=2).astype(np.uint8)
+    aim = replace(aim, keys=((replace(key, pixels=ramps, points=hanging(key.points)), 1.0),))
+    spot, _ = laid_over(plan_and_clip, 5)
+
+    (fitted,) = overlay._fit(spot, aim, mesh.anchor_points(aim.points, MESH), MESH)
+
+    beyond = spot.alpha > 0.0
+    columns = np.arange(fitted.shape[1])
+    beyond &= (columns < spot.goal[61, 0] - 1) | (columns > spot.goal[291, 0] + 1)
+    steps = np.abs(np.diff(fitted[..., :2].astype(int), axis=0)).max(axis=2)
+    assert beyond.any()
+    assert steps[beyond[1:]].max() <= 4
+
+
 def test_too_few_mouths_do_not_say_what_is_usual(plan_and_clip):
     plan, _ = plan_and_clip
 

@@ -143,10 +143,12 @@ def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Pixels]:
     reach = meshes.teeth_reach(_gape(aim))
     target = meshes.with_teeth(aim.goal, anchors, reach[0])
     ids = meshes.triangle_ids(target, triangles, spot.grid)
-    is_upper = ids <= mesh.n_upper
-    # A map of both lips in one would lead from one to the other by way of the teeth.
-    sides = [np.where(is_upper, ids, 0), np.where(is_upper, 0, ids)] if closed else [ids]
-    sides = [meshes.spread_ids(side, 2) for side in sides]
+    sides = [meshes.spread_ids(ids, 2)]
+    if closed:  # a map of both lips in one would lead from one to the other by way of the teeth
+        is_upper = ids <= mesh.n_upper
+        own = [np.where(is_upper, ids, 0), np.where(is_upper, 0, ids)]
+        grown = [meshes.spread_ids(side, 2) for side in own]
+        sides = [np.where(side == 0, sides[0], side) for side in grown]
     above = _above(spot) if closed else None
     sigma = 0.022 * aim.iod_px * min(1.0, aim.aperture / 0.05) / spot.grid.step
     fitted = []
