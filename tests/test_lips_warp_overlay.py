@@ -220,7 +220,8 @@ def test_beyond_the_corners_of_closed_lips_skin_goes_on_without_a_break(plan_and
     height, width = key.pixels.shape[:2]
     down, across = np.mgrid[0:height, 0:width]
     ramps = np.stack([across, down, across + down], axis=2).astype(np.uint8)
-    aim = replace(aim, keys=((replace(key, pixels=ramps, points=hanging(key.points)), 1.0),))
+    key = replace(key, pixels=ramps, points=hanging(key.points), leak=0.1)
+    aim = replace(aim, keys=((key, 1.0),))
     spot, _ = laid_over(plan_and_clip, 5)
 
     (fitted,) = overlay._fit(spot, aim, mesh.anchor_points(aim.points, MESH), MESH)

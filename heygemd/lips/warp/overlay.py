@@ -142,31 +142,40 @@ def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Pixels]:
     triangles = mesh.mouth if closed else np.concatenate([mesh.mouth, mesh.inside])
     reach = meshes.teeth_reach(_gape(aim))
     target = meshes.with_teeth(aim.goal, anchors, reach[0])
-    ids = meshes.triangle_ids(target, triangles, spot.grid)
-    sides = [meshes.spread_ids(ids, 2)]
-    if closed:  # a map of both lips in one would lead from one to the other by way of the teeth
-        is_upper = ids <= mesh.n_upper
-        own = [np.where(is_upper, ids, 0), np.where(is_upper, 0, ids)]
-        grown = [meshes.spread_ids(side, 2) for side in own]
-        sides = [np.where(side == 0, sides[0], side) for side in grown]
-    above = _above(spot) if closed else None
+    ids = meshes.spread_ids(meshes.triangle_ids(target, triangles, spot.grid), 2)
     sigma = 0.022 * aim.iod_px * min(1.0, aim.aperture / 0.05) / spot.grid.step
     fitted = []
     for key, _ in aim.keys:
         points = _lips_without_inside(key, aim.aperture)
         source = meshes.with_teeth(points, anchors, reach[1] * (key.iod_px / first.iod_px))
-        maps = []
-        for side in sides:
-            offset = meshes.offsets(side, triangles, target, source, spot.grid)
+        offset = meshes.offsets(ids, triangles, target, source, spot.grid)
+        if closed and key.leak > TOUCH[0]:
+            # A map of both lips in one would lead from one to the other by way of the teeth.
+            sides = _carried_on(offset, ids <= mesh.n_upper)
+            maps = [meshes.backward_map(side, spot.grid) for side in sides]
+            above = _above(spot)
+            x, y = (np.where(above, *along) for along in zip(*maps, strict=True))
+        else:
             if sigma > 0.4:
                 offset = np.asarray(cv2.GaussianBlur(offset, (0, 0), sigma))
-            maps.append(meshes.backward_map(offset, spot.grid))
-        x, y = maps[0]
-        if above is not None:
-            x, y = (np.where(above, *along) for along in zip(*maps, strict=True))
+            x, y = meshes.backward_map(offset, spot.grid)
         pixels = cv2.remap(key.pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         fitted.append(np.asarray(pixels, np.uint8))
     return fitted
+
+
+def _carried_on(offset: Floats, is_upper: NDArray[np.bool_]) -> list[Floats]:
+    """Two offsets: the upper part's carried on into the lower one by two cells, and vice versa."""
+    sides = []
+    for down, known in ((slice(None), is_upper), (slice(None, None, -1), ~is_upper)):
+        side, reached = offset.copy(), known.copy()
+        way, seen = side[down], reached[down]  # views: the lower lip's are gone through upwards
+        for _ in range(2):
+            next_one = seen[:-1] & ~seen[1:]
+            way[1:][next_one] = way[:-1][next_one]
+            seen[1:] |= next_one
+        sides.append(side)
+    return sides
 
 
 def _above(spot: Spot) -> NDArray[np.bool_]:
