@@ -24,9 +24,9 @@ from measuring import measure as run
 from measuring import transcode
 from measuring import write as write_figures
 
-from heygemd import models, settings
+from heygemd import models, render, settings
 from heygemd.assembly import make_studio
-from heygemd.faces import paste, track, watch
+from heygemd.faces import paste, track
 from heygemd.hearing import Heard, hear
 from heygemd.media import encode, probe
 from heygemd.media.decode import VideoReader
@@ -71,15 +71,12 @@ def measure(
         with meter.stage("probe"):
             info = probe.probe(clip, studio.limits)
         reader = VideoReader(studio.tool, clip, info, studio.limits)
+        batch = render.batch_length(info, loaded, studio)
         with meter.stage("decode, first pass"):
-            for _ in reader.read_all(studio.batch):
+            for _ in reader.read_all(batch):
                 pass
         with meter.stage("decode, first pass, and detect"):
-            collector = loaded.lips.collector()
-            see = None if collector is None else collector.see
-            batches = reader.read_all(studio.batch)
-            seen = watch.watch(batches, loaded.detector, n_threads=2, see=see)
-            reader.excerpts = {} if collector is None else collector.excerpts()
+            seen = render.search(reader, loaded)
         with meter.stage("track"):
             faces = track.track_face(seen.sightings, seen.cuts, options.face, seen.frame_size)
         timeline = lay_timeline(len(faces.detected), info.fps, heard.duration_s, options.length)
@@ -89,9 +86,9 @@ def measure(
         start = 0
         laid: list[Planes] = []
         with meter.stage("decode, second pass"):
-            for _ in reader.read_timeline(timeline, studio.batch):
+            for _ in reader.read_timeline(timeline, batch):
                 pass
-        for frames in reader.read_timeline(timeline, studio.batch):
+        for frames in reader.read_timeline(timeline, batch):
             with meter.stage("lips"):
                 patches = loaded.lips.speak(frames, plan, range(start, start + len(frames)))
             with meter.stage("paste"):
@@ -107,8 +104,8 @@ def looped(batches: list[Planes], n_frames: int) -> Iterator[Planes]:
     """Frames forth and back until there are enough."""
     frames = cast("Planes", joined(batches))
     order = np.concatenate([np.arange(len(frames)), np.arange(len(frames) - 2, 0, -1)])
-    for start in range(0, n_frames, 16):
-        rows = order[np.arange(start, min(start + 16, n_frames)) % len(order)]
+    for start in range(0, n_frames, 4):
+        rows = order[np.arange(start, min(start + 4, n_frames)) % len(order)]
         yield replace(frames, packed=frames.packed[rows])
 
 

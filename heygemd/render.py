@@ -102,8 +102,7 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     sampler = Sampler(timeline.n_frames, boxes)
     witness = Witness(faces, timeline, by_syncnet=models.syncnet is not None)
     expected = lifeless.Expected(boxes, (info.height_px, info.width_px), timeline.fps)
-    most = studio.batch if models.lips.batch else min(_FEW_FRAMES, studio.batch)
-    batch = max(1, min(most, _BATCH_BYTES // _frame_bytes(info)))
+    batch = batch_length(info, models, studio)
     with (
         clock.stage("render"),
         prefetch(clock.timed("decode", reader.read_timeline(timeline, batch))) as batches,
@@ -204,23 +203,50 @@ def _judge(task: ClipTask, witness: Witness, models: Models) -> SyncScore | None
     return score
 
 
+def batch_length(info: VideoInfo, models: Models, studio: Studio) -> int:
+    """How many frames of a clip are drawn on at once."""
+    most = studio.batch if models.lips.batch else min(_FEW_FRAMES, studio.batch)
+    return max(1, min(most, _BATCH_BYTES // _frame_bytes(info)))
+
+
 def _find_faces(task: ClipTask, reader: VideoReader, models: Models) -> FaceTrack:
-    """Pass one: every frame is looked at once, read in stretches, so that none is copied."""
+    person = task.heard.person
+
+    def told(batches: Iterator[Planes]) -> Iterator[Planes]:
+        return _counted(batches, "faces", reader.info.n_frames, task)
+
+    seen = search(reader, models, told, wants_looks=person is not None)
+    return track.track_face(seen.sightings, seen.cuts, task.options.face, seen.frame_size, person)
+
+
+def search(
+    reader: VideoReader,
+    models: Models,
+    told: Callable[[Iterator[Planes]], Iterator[Planes]] = iter,
+    *,
+    wants_looks: bool = False,
+) -> watch.Watched:
+    """Pass one: every frame is looked at once, read in stretches, so that none is copied.
+
+    Args:
+        reader: gets the excerpts that the lip model sets aside.
+        models: detector and lip model.
+        told: what the frames go through on their way.
+        wants_looks: see ``watch.watch``.
+    """
     collector = models.lips.collector()
     length = watch.stretch_length(models.detector.wants_frames, _frame_bytes(reader.info))
     with prefetch(reader.read_all(length)) as batches:
-        counted = _counted(batches, "faces", reader.info.n_frames, task)
         seen = watch.watch(
-            counted,
+            told(batches),
             models.detector,
             n_threads=models.n_workers,
-            wants_looks=task.heard.person is not None,
+            wants_looks=wants_looks,
             see=None if collector is None else collector.see,
         )
     if collector is not None:
         reader.excerpts = collector.excerpts()
-    options, person = task.options, task.heard.person
-    return track.track_face(seen.sightings, seen.cuts, options.face, seen.frame_size, person)
+    return seen
 
 
 def _frame_bytes(info: VideoInfo) -> int:
