@@ -74,8 +74,9 @@ def load(model: Model, faces: Faces, restore: Restore, quality: Quality | None =
         GpuLostError: the device asked for is not there.
     """
     syncnet_path = None if quality is None else quality.syncnet_path
-    is_light = model.name != "wav2lip" and restore.path is None and syncnet_path is None
-    if is_light and faces.detector != "s3fd":
+    large = (model.name == "wav2lip", faces.detector == "s3fd", restore.path, syncnet_path)
+    is_light = not any(large)
+    if is_light:
         # What large networks make anew at each layer would be fresh pages each time: 30 of the
         # 110 ms that Wav2Lip took a frame. Set before torch and OpenCV were loaded, it had a cold
         # job take 105.6 s instead of 92.5 s.

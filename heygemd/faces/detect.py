@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.packed import PackedPoints
+from heygemd.packed import PackedPoints, normalised
 from heygemd.planes import Film
 from heygemd.records import N_POINTS, Boxes, Points
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,13 @@ class FaceDetector(Protocol):
     def close(self) -> None:
         """Give back what the detector holds; it cannot detect afterwards."""
         ...
+
+
+def first_face(sightings: Iterable[Sighting]) -> Points | None:
+    """(478, 3), what the faces of a clip are packed next to; None where no mesh was seen."""
+    meshes = (seen.points for seen in sightings if seen.points is not None and len(seen.points))
+    face = next((points[0] for points in meshes), None)
+    return None if face is None else normalised(face)
 
 
 def overlaps(one: Boxes, other: Boxes) -> NDArray[np.float32]:

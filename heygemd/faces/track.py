@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.errors import NoFaceError
-from heygemd.faces.detect import Sighting, areas, overlaps
+from heygemd.faces.detect import Sighting, areas, first_face, overlaps
 from heygemd.faces.likeness import ALIKE, Look
 from heygemd.faces.smooth import fill_gaps, runs, smooth
-from heygemd.packed import PackedPoints, normalised
+from heygemd.packed import PackedPoints
 from heygemd.records import N_POINTS, Boxes, FaceChoice, FaceTrack, Points
 
 MAX_GAP = 8  # frames a face may be unseen and still be filled in
@@ -87,9 +87,9 @@ def track_face(
         boxes[start + outliers(boxes[start:stop])] = np.nan
         which[person.at] = person.which
     detected = np.isfinite(boxes[:, 0])
-    first = next((s.points[0] for s in sightings if s.points is not None and len(s.points)), None)
-    like = np.zeros((N_POINTS, 3), np.float32) if first is None else first
-    points = PackedPoints(n_frames, normalised(like)) if has_points else None
+    like = first_face(sightings)
+    nobody = np.zeros((N_POINTS, 3), np.float32)
+    points = PackedPoints(n_frames, nobody if like is None else like) if has_points else None
     for start, stop in shots(n_frames, cuts):
         boxes[start:stop] = smooth(fill_gaps(boxes[start:stop], MAX_GAP), *BOXES_SMOOTHING)
         if points is not None:

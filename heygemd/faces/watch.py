@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from heygemd.faces.cuts import CutFinder
-from heygemd.faces.detect import FaceDetector, Sighting
+from heygemd.faces.detect import FaceDetector, Sighting, first_face
 from heygemd.faces.likeness import look_at
-from heygemd.packed import PackedPoints, normalised
+from heygemd.packed import PackedPoints
 from heygemd.planes import Film, Still, joined
 from heygemd.records import Points
 
@@ -70,13 +70,15 @@ def watch(
     frame_size = (0, 0)
     waiting: deque[tuple[int, Film, Future[list[Sighting]]]] = deque()
     n_given = 0
-    like: list[Points] = []  # the first face, next to which all are packed
+    like: Points | None = None
 
     def take() -> None:
+        nonlocal like
         first, stretch, future = waiting.popleft()
         seen = future.result()
         if see is not None:
             _show(stretch, seen, first, see)
+        like = first_face(seen) if like is None else like
         sightings.extend(_packed(sighting, like) for sighting in seen)
 
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="faces")
@@ -115,13 +117,11 @@ def _show(frames: Film, seen: list[Sighting], first: int, see: See) -> None:
             see(at, frame, sighting.points[0])
 
 
-def _packed(seen: Sighting, like: list[Points]) -> Sighting:
-    """The same faces in less memory, a clip has one of these per frame; the first goes to like."""
+def _packed(seen: Sighting, like: Points | None) -> Sighting:
+    """The same faces in less memory: a clip has one of these per frame."""
     if not isinstance(seen.points, np.ndarray) or not len(seen.points):
         return seen
-    if not like:
-        like.append(normalised(seen.points[0]))
-    return replace(seen, points=PackedPoints.pack(seen.points, like[0]))
+    return replace(seen, points=PackedPoints.pack(seen.points, like))
 
 
 def thread_count(workers: int) -> int:

@@ -101,15 +101,13 @@ class LowerFace(nn.Module):
         """See ``Wav2Lip.forward``."""
         features = self.whole.look(mel, faces)
         x: torch.Tensor = self.whole.audio_encoder(mel)
-        height, start = x.shape[2], 0
-        for block, kept_from in zip(self.whole.face_decoder_blocks, _KEPT_FROM, strict=True):
-            x, feature = block(x), features.pop()
-            start *= feature.shape[2] // height
-            height = feature.shape[2]
-            x = torch.cat((x[:, :, kept_from - start :], feature[:, :, kept_from:]), dim=1)
-            start = kept_from
-        painted = self.whole.output_block(x)[:, :, FIRST_SHOWN - start :]
-        return torch.cat((faces[:, 3:, :FIRST_SHOWN], painted), dim=2)
+        before = 0
+        for block, kept in zip(self.whole.face_decoder_blocks, _KEPT_FROM, strict=True):
+            painted = block(x)[:, :, kept - 2 * before :]  # blocks double whatever begins below 0
+            x = torch.cat((painted, features.pop()[:, :, kept:]), dim=1)
+            before = kept
+        spoken = self.whole.output_block(x)[:, :, FIRST_SHOWN - before :]
+        return torch.cat((faces[:, 3:, :FIRST_SHOWN], spoken), dim=2)
 
 
 def fuse(model: Wav2Lip) -> Wav2Lip:

@@ -151,14 +151,11 @@ def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Pixels]:
         offset = meshes.offsets(ids, triangles, target, source, spot.grid)
         if closed and key.leak > TOUCH[0]:
             # A map of both lips in one would lead from one to the other by way of the teeth.
-            sides = _carried_on(offset, ids <= mesh.n_upper)
-            maps = [meshes.backward_map(side, spot.grid) for side in sides]
-            above = _above(spot)
-            x, y = (np.where(above, *along) for along in zip(*maps, strict=True))
-        else:
-            if sigma > 0.4:
-                offset = np.asarray(cv2.GaussianBlur(offset, (0, 0), sigma))
-            x, y = meshes.backward_map(offset, spot.grid)
+            upper, lower = (_full(s, spot.grid) for s in _carried_on(offset, ids <= mesh.n_upper))
+            offset = np.asarray(cv2.copyTo(upper, _above(spot), lower))
+        elif sigma > 0.4:
+            offset = np.asarray(cv2.GaussianBlur(offset, (0, 0), sigma))
+        x, y = meshes.backward_map(offset, spot.grid)
         pixels = cv2.remap(key.pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         fitted.append(np.asarray(pixels, np.uint8))
     return fitted
@@ -178,14 +175,14 @@ def _carried_on(offset: Floats, is_upper: NDArray[np.bool_]) -> list[Floats]:
     return sides
 
 
-def _above(spot: Spot) -> NDArray[np.bool_]:
-    """(h, w) what lies above the line where closed lips meet, and above its way on to the sides."""
+def _above(spot: Spot) -> NDArray[np.uint8]:
+    """(h, w) not 0 above the line where closed lips meet, and above its way on to the sides."""
     line = (spot.goal[list(UPPER_INNER)] + spot.goal[list(LOWER_INNER)]) / 2
     far = np.float32(4.0) * (line[-1] - line[0])
     up = np.array([far[1], -far[0]])
     left, right = line[0] - far, line[-1] + far
     outline = np.stack([left + up, left, *line, right, right + up])
-    return np.asarray(masks.polygon(outline, spot.alpha.shape) > 0.5, np.bool_)
+    return np.asarray(masks.polygon(outline, spot.alpha.shape) > 0.5, np.uint8)
 
 
 def _gape(aim: Aim) -> meshes.Gape:
