@@ -16,7 +16,7 @@ LAYERS = [
     ["errors", "records", "nets", "journal"],
     ["opencv"],
     ["planes"],
-    ["aside", "heap", "prefetch", "clock", "settings", "log", "service", "tables"],
+    ["aside", "heap", "host", "prefetch", "clock", "settings", "log", "service", "tables"],
     ["metrics", "jobfile"],
     ["pulse"],
     ["spool", "media", "faces", "lips", "quality", "bell", "report"],

@@ -10,7 +10,6 @@ from heygemd.lips.device import (
     in_batches,
     spare_threads,
     try_device,
-    usable_cores,
 )
 
 NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nadvice")
@@ -192,49 +191,6 @@ def test_any_other_error_is_a_bug_and_goes_up_as_it_is():
 
     with pytest.raises(RuntimeError, match="mat1"):
         in_batches(run, 5, 4)
-
-
-@pytest.fixture
-def cgroups(tmp_path):
-    own = tmp_path / "cgroup"
-    own.write_text("0::/system.slice/heygemd.service\n")
-    root = tmp_path / "root"
-    (root / "system.slice" / "heygemd.service").mkdir(parents=True)
-    return own, root
-
-
-@pytest.mark.parametrize(
-    ("service", "slice_", "cores"),
-    [
-        ("max 100000", "max 100000", 64),
-        ("200000 100000", "max 100000", 2),
-        ("150000 100000", "max 100000", 2),
-        ("800000 100000", "300000 100000", 3),
-        ("20000 100000", "max 100000", 1),
-        ("nonsense", "max 100000", 64),
-    ],
-)
-def test_quotas_of_every_level_count(cgroups, service, slice_, cores):
-    own, root = cgroups
-    (root / "system.slice" / "heygemd.service" / "cpu.max").write_text(service + "\n")
-    (root / "system.slice" / "cpu.max").write_text(slice_ + "\n")
-
-    assert usable_cores(cgroup=own, root=root, allowed=64) == cores
-
-
-def test_a_quota_never_adds_cores(cgroups):
-    own, root = cgroups
-    (root / "cpu.max").write_text("800000 100000\n")
-
-    assert usable_cores(cgroup=own, root=root, allowed=2) == 2
-
-
-def test_without_cgroups_the_affinity_counts(tmp_path):
-    assert usable_cores(cgroup=tmp_path / "none", root=tmp_path, allowed=3) == 3
-
-
-def test_this_machine_has_a_core():
-    assert usable_cores() >= 1
 
 
 def test_threads_are_only_ever_taken_away():

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import math
-import os
 import re
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Literal, TypeVar
 
 import torch
@@ -181,35 +178,6 @@ def _run(run: Callable[[slice], Sequence[T]], span: slice) -> Sequence[T] | None
 def first_line(error: BaseException) -> str:
     """What an error says first; torch adds pages of advice."""
     return str(error).partition("\n")[0] or type(error).__name__
-
-
-def usable_cores(
-    *,
-    cgroup: Path = Path("/proc/self/cgroup"),
-    root: Path = Path("/sys/fs/cgroup"),
-    allowed: int | None = None,
-) -> int:
-    """How many cores this process may keep busy, by its affinity and its cgroups' quotas.
-
-    Args:
-        cgroup: says where in the hierarchy of cgroups (version 2) the process is.
-        root: where that hierarchy is mounted.
-        allowed: cores the scheduler may use; by default the process's affinity.
-    """
-    cores = allowed if allowed is not None else len(os.sched_getaffinity(0))
-    try:
-        found = re.search(r"^0::/(.*)$", cgroup.read_text(), re.MULTILINE)
-    except OSError:  # no cgroups here: nothing limits us
-        return cores
-    folder = root / (found[1] if found is not None else "")
-    for level in (folder, *folder.parents):
-        try:
-            quota_us, period_us = (level / "cpu.max").read_text().split()
-        except (OSError, ValueError):  # the root has no such file
-            continue
-        if quota_us != "max":
-            cores = min(cores, max(1, math.ceil(int(quota_us) / int(period_us))))
-    return cores
 
 
 def spare_threads(n_cores: int) -> int:

@@ -11,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from heygemd.errors import AudioError, ConfigError
+from heygemd.host import usable_cores
 from heygemd.lips import checkpoints
 from heygemd.lips.base import ClipReader
-from heygemd.lips.device import choose_device, in_batches, spare_threads, usable_cores
+from heygemd.lips.device import choose_device, in_batches, spare_threads
 from heygemd.lips.mel import log_mel
 from heygemd.lips.wav2lip import blend, network, onnx, poses, published, windows
 from heygemd.lips.wav2lip.onnx import Backend
