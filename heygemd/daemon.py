@@ -330,6 +330,11 @@ class Daemon:
         self.pulse.queue(len(self.intake.jobs()), self.intake.waiting(), lost)
 
     def _end(self) -> None:
+        """Let the clips in hand end, unless there is no time for that."""
+        while self.shop.executor.n_active and not self.stop.now():
+            for job in self.intake.jobs():
+                if job.id in self._runs:
+                    self._advance(job)
         for run in self._runs.values():
             run.close()
         self.bell.close()

@@ -5,15 +5,14 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import copy_context
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
+from heygemd.budget import Budget
 from heygemd.errors import ClipError, TransientError
-from heygemd.memory import Budget
 from heygemd.models import Models
 from heygemd.records import Clip, ClipResult
 from heygemd.render import ClipTask, render_clip
@@ -38,7 +37,7 @@ class Executor(Protocol):
 
     def render(
         self, clips: Iterable[Clip], prepare: Prepare, *, alone: Callable[[Clip], bool] = nobody
-    ) -> Iterator[ClipResult]:
+    ) -> Generator[ClipResult, None, None]:
         """One result per clip, in the order they finish. Closed early, it gives up what is left.
 
         Args:
@@ -89,9 +88,9 @@ class Lanes:
         self._pool = ThreadPoolExecutor(n, thread_name_prefix="clip")
 
     def begin(self, lane: _Lane, work: Callable[[], ClipResult]) -> None:
-        """Start a thread for a clip, under the log's names for it."""
+        """Start a thread for a clip."""
         self.n_active += 1
-        lane.future = self._pool.submit(copy_context().run, work)
+        lane.future = self._pool.submit(work)
         lane.future.add_done_callback(lambda _: self._errands.put(partial(self._end, lane)))
 
     def ask(self, errand: Callable[[], None]) -> None:
@@ -128,13 +127,13 @@ class LocalExecutor:
 
     def render(
         self, clips: Iterable[Clip], prepare: Prepare, *, alone: Callable[[Clip], bool] = nobody
-    ) -> Iterator[ClipResult]:
+    ) -> Generator[ClipResult, None, None]:
         """See ``Executor.render``."""
         run = _Run(iter(clips), prepare, alone, self._lanes, self._render)
         try:
             while run.goes_on:
                 run.begin_more()
-                if run.goes_on:
+                if run.has_to_wait:
                     self._lanes.wait()
                 yield from run.ended()
             if run.failed is not None:
@@ -176,7 +175,12 @@ class _Run:
     @property
     def goes_on(self) -> bool:
         """Whether anything is to come."""
-        return bool(self._mine or self._has_more)
+        return bool(self._mine or self._results or self._has_more)
+
+    @property
+    def has_to_wait(self) -> bool:
+        """Whether what is to come takes time."""
+        return self.goes_on and not self._results
 
     @property
     def _has_more(self) -> bool:
@@ -190,20 +194,24 @@ class _Run:
             clip = self._next()
             if clip is None:
                 return
-            if self._alone(clip) and self._lanes.n_active:
+            is_alone = self._alone(clip)
+            if is_alone and self._lanes.n_active:
                 self._held = clip
                 return
-            self._begin(clip)
+            self._begin(clip, is_alone)
 
     def _next(self) -> Clip | None:
         clip, self._held = self._held, None
         if clip is None and self._clips is not None:
-            clip = next(self._clips, None)
+            try:
+                clip = next(self._clips, None)
+            except TransientError as error:
+                self._fail(error)
             if clip is None:
                 self._clips = None
         return clip
 
-    def _begin(self, clip: Clip) -> None:
+    def _begin(self, clip: Clip, is_alone: bool) -> None:  # noqa: FBT001
         started_s = time.monotonic()
         try:
             task = self._prepare(clip)
@@ -212,9 +220,9 @@ class _Run:
         except TransientError as error:
             self._fail(error)
         else:
-            lane = _Lane(clip, self._alone(clip), threading.Event())
+            lane = _Lane(clip, is_alone, threading.Event())
             self._mine.append(lane)
-            self._lanes.begin(lane, partial(self._render, self._told(task, lane)))
+            self._lanes.begin(lane, partial(task.names.run, self._render, self._told(task, lane)))
 
     def _told(self, task: ClipTask, lane: _Lane) -> ClipTask:
         """The task as its thread wants it: it tells progress to the thread that waits."""

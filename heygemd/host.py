@@ -11,9 +11,7 @@ from pathlib import Path
 _CGROUP, _ROOT = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
-def usable_cores(
-    *, cgroup: Path = _CGROUP, root: Path = _ROOT, allowed: int | None = None
-) -> int:
+def usable_cores(*, cgroup: Path = _CGROUP, root: Path = _ROOT, allowed: int | None = None) -> int:
     """How many cores this process may keep busy, by its affinity and its cgroups' quotas.
 
     Args:

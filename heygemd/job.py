@@ -36,6 +36,10 @@ class Queue(Protocol):
         """The clip, copied to a neutral name."""
         ...
 
+    def was_tried(self, job: Job, clip: Clip) -> bool:
+        """An attempt at the clip ended with the whole process."""
+        ...
+
     def begin(self, job: Job, clip: Clip) -> Path:
         """Where to render to; counts an attempt."""
         ...
@@ -74,6 +78,8 @@ class Workshop:
     """Where jobs run: the queue, the executor, how a sound is heard, and who is told.
 
     Attributes:
+        stopped: asked within clips; True gives them up.
+        ending: asked between clips; True begins no more.
         aside: where the report is written while a clip runs: a share that hangs shall not keep the
             device idle.
     """
@@ -84,11 +90,15 @@ class Workshop:
     facts: ModelFacts
     pulse: Pulse = field(default_factory=Pulse)
     stopped: Callable[[], bool] = lambda: False
+    ending: Callable[[], bool] = lambda: False
     aside: Aside = field(default_factory=AtOnce)
 
 
 def run_job(job: Job, shop: Workshop) -> Generator[ClipResult, None, str]:
     """Yield after every clip, so that jobs can take turns; the end closes the job.
+
+    Where several clips are under way at once, the others go on meanwhile. A clip that was in hand
+    when the process ended is done alone: it may be the one that ended it.
 
     Clips with a terminal record are not rendered again: a job goes on where it stopped.
 
@@ -106,6 +116,8 @@ def run_job(job: Job, shop: Workshop) -> Generator[ClipResult, None, str]:
             return _close_at_once(job, shop, error)
         show = _open_show(job, heard.info, shop)
     yield from _run_clips(job, heard, show, shop)
+    if shop.queue.pending(job):
+        raise TransientError("a stop was asked for between two clips", code="stopped")
     with bound_contextvars(job=job.name), shop.pulse.patient():
         document = show.document()
         show.final(document)
@@ -126,45 +138,93 @@ def _open_show(job: Job, sound: AudioInfo | None, shop: Workshop) -> Show:
     )
 
 
-def _run_clips(job: Job, heard: Heard, show: Show, shop: Workshop) -> Iterator[ClipResult]:
-    for clip in shop.queue.pending(job):
-        with bound_contextvars(job=job.name, clip=clip.name):
-            try:
-                if shop.queue.cancelled(job):
-                    result = _give_up(job, clip, heard, shop)
-                else:
-                    result = _run_clip(job, clip, heard, show, shop)
-            except TransientError:
-                shop.queue.forgive(job, clip)
-                if not shop.stopped():  # who must end at once does not wait for a share
-                    with shop.pulse.patient():
-                        shop.aside.wait()
-                raise
-            show.ended(result)
-        yield result
+def _run_clips(
+    job: Job, heard: Heard, show: Show, shop: Workshop
+) -> Generator[ClipResult, None, None]:
+    course = _Course(job, heard, show, shop)
+    results = shop.executor.render(course.wanted(), course.prepare, alone=course.was_tried)
+    try:
+        while (result := _next(job, results)) is not None:
+            course.end(result)
+            yield result
+    except (TransientError, GeneratorExit) as error:
+        results.close()  # ends the other clips under way
+        course.forgive()
+        # Who must end at once does not wait for a share.
+        if isinstance(error, TransientError) and not shop.stopped():
+            with shop.pulse.patient():
+                shop.aside.wait()
+        raise
+    finally:
+        results.close()
+        shop.pulse.job_left(job)
+    if shop.queue.cancelled(job):
+        for clip in shop.queue.pending(job):
+            with bound_contextvars(job=job.name, clip=clip.name):
+                result = _give_up(job, clip, heard, shop)
+                show.ended(result)
+            yield result
 
 
-def _run_clip(job: Job, clip: Clip, heard: Heard, show: Show, shop: Workshop) -> ClipResult:
-    count = show.follow(clip)
+def _next(job: Job, results: Iterator[ClipResult]) -> ClipResult | None:
+    """What ends next; names of the log are not bound while others have their turn."""
+    with bound_contextvars(job=job.name):
+        return next(results, None)
 
-    def progress(stage: str, n_done: int, n_frames: int) -> None:
-        shop.pulse.progress(stage, n_done, n_frames)
-        count(stage, n_done, n_frames)
 
-    def prepare(clip: Clip) -> ClipTask:
-        with shop.pulse.patient():
+@dataclass(slots=True)
+class _Course:
+    """A job's clips on their way through the executor.
+
+    Attributes:
+        begun: clips with an attempt that has not ended.
+    """
+
+    job: Job
+    heard: Heard
+    show: Show
+    shop: Workshop
+    begun: dict[str, Clip] = field(default_factory=dict)
+
+    def wanted(self) -> Iterator[Clip]:
+        """What is left, until a stop is asked for or the job is cancelled."""
+        for clip in self.shop.queue.pending(self.job):
+            if self.shop.ending() or self.shop.queue.cancelled(self.job):
+                return
+            yield clip
+
+    def was_tried(self, clip: Clip) -> bool:
+        """See ``Queue.was_tried``."""
+        return self.shop.queue.was_tried(self.job, clip)
+
+    def prepare(self, clip: Clip) -> ClipTask:
+        """See ``Executor.render``."""
+        job, shop = self.job, self.shop
+        count, beat = self.show.follow(clip), shop.pulse.clip_begun(job, clip)
+
+        def progress(stage: str, n_done: int, n_frames: int) -> None:
+            beat(stage, n_done, n_frames)
+            count(stage, n_done, n_frames)
+
+        with bound_contextvars(clip=clip.name), shop.pulse.patient():
             staged = shop.queue.stage(job, clip)
             log.info("clip.attempted", sha256=staged.sha256)
+            self.begun[clip.id] = clip
             out = shop.queue.begin(job, staged)
-        return ClipTask(staged, heard, out, job.options, progress, shop.stopped)
+            return ClipTask(staged, self.heard, out, job.options, progress, shop.stopped)
 
-    shop.pulse.clip_begun(job, clip)
-    try:
-        (result,) = shop.executor.render([clip], prepare)
-    finally:
-        shop.pulse.clip_ended()
-    _record(job, result, heard.info, shop)
-    return result
+    def end(self, result: ClipResult) -> None:
+        """A clip is done or has failed: everybody is told."""
+        with bound_contextvars(job=self.job.name, clip=result.clip.name):
+            self.shop.pulse.clip_ended(self.job, result.clip)
+            _record(self.job, result, self.heard.info, self.shop)
+            self.begun.pop(result.clip.id, None)
+            self.show.ended(result)
+
+    def forgive(self) -> None:
+        """What was begun and has not ended does not count."""
+        for clip in self.begun.values():
+            self.shop.queue.forgive(self.job, clip)
 
 
 def _give_up(job: Job, clip: Clip, heard: Heard, shop: Workshop) -> ClipResult:

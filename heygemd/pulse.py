@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ class InHand:
         number: which clip of the job it is, from 1.
         n_frames: of the stage; 0 while nobody knows.
         frames_per_s: since the stage's first batch; 0 until there is a second one.
+        first: frames done and monotonic seconds when the stage was first heard of.
     """
 
     job: str
@@ -39,6 +40,32 @@ class InHand:
     n_done: int = 0
     n_frames: int = 0
     frames_per_s: float = 0.0
+    first: tuple[int, float] = (0, 0.0)
+
+    def went_on(self, stage: str, n_done: int, n_frames: int, now_s: float) -> InHand:
+        """The same clip further on."""
+        first = (n_done, now_s) if self.has_begun(stage, n_done) else self.first
+        fps = (n_done - first[0]) / max(now_s - first[1], 1e-3)
+        return replace(
+            self, stage=stage, n_done=n_done, n_frames=n_frames, frames_per_s=fps, first=first
+        )
+
+    def has_begun(self, stage: str, n_done: int) -> bool:
+        """Whether so many frames done of a stage mean that it is another pass than before."""
+        return self.stage != stage or n_done < self.n_done
+
+    def document(self) -> dict[str, Any]:
+        """What status.json says of it."""
+        return {
+            "job": self.job,
+            "clip": self.clip,
+            "number": self.number,
+            "n_clips": self.n_clips,
+            "stage": self.stage,
+            "n_done": self.n_done,
+            "n_frames": self.n_frames,
+            "frames_per_s": round(self.frames_per_s, 2),
+        }
 
     def sentence(self) -> str:
         """E.g. ``lesson-12: clip 3 of 10, render 41 %, 38 fps``."""
@@ -77,14 +104,13 @@ class Pulse:
     wall: Callable[[], float] = time.time
     about: dict[str, Any] = field(default_factory=dict)
     state: str = "starting"
-    in_hand: InHand | None = None
     _n_waiting: int = 0
     _folders: dict[str, str] = field(default_factory=dict)
     _lost: tuple[str, ...] = ()
     _beaten_s: float = float("-inf")
     _told_s: float = float("-inf")
     _measured_s: float = float("-inf")
-    _first: tuple[int, float] = (0, 0.0)
+    _hands: dict[tuple[str, str], InHand] = field(default_factory=dict)
     _refused: set[Path] = field(default_factory=set)
 
     def ready(self, **about: object) -> None:
@@ -132,39 +158,42 @@ class Pulse:
             self.notifier.watchdog(self.watchdog_s)
             self.beat()
 
-    def clip_begun(self, job: Job, clip: Clip) -> None:
-        """A clip is in hand now."""
-        ids = [each.id for each in job.clips]
-        self.in_hand = InHand(job.name, clip.name, ids.index(clip.id) + 1, len(ids))
+    @property
+    def in_hand(self) -> InHand | None:
+        """The clip that was begun first of those that are worked on."""
+        return next(iter(self._hands.values()), None)
+
+    def clip_begun(self, job: Job, clip: Clip) -> Callable[[str, int, int], None]:
+        """A clip is in hand now; what is returned is told its progress: see ``render.Progress``."""
+        ids, key = [each.id for each in job.clips], (job.id, clip.id)
+        self._hands[key] = InHand(job.name, clip.name, ids.index(clip.id) + 1, len(ids))
         self.tell()
 
-    def progress(self, stage: str, n_done: int, n_frames: int) -> None:
-        """Frames passed a stage of the clip in hand: see ``render.Progress``."""
-        self._count(stage, n_done, n_frames)
-        self.beat()
-        if self.clock() - self._told_s >= _BEAT_S:
-            self.tell()
-        self.between()
+        def progress(stage: str, n_done: int, n_frames: int) -> None:
+            self._count(key, stage, n_done, n_frames)
+            self.beat()
+            if self.clock() - self._told_s >= _BEAT_S:
+                self.tell()
+            self.between()
 
-    def _count(self, stage: str, n_done: int, n_frames: int) -> None:
-        hand = self.in_hand
-        if hand is None:
+        return progress
+
+    def _count(self, key: tuple[str, str], stage: str, n_done: int, n_frames: int) -> None:
+        before = self._hands.get(key)
+        if before is None:
             return
-        now_s = self.clock()
-        is_new = hand.stage != stage or n_done < hand.n_done
-        if is_new:
-            self._first = n_done, now_s
-        n_first, first_s = self._first
-        fps = 0.0 if is_new else (n_done - n_first) / max(now_s - first_s, 1e-3)
-        self.in_hand = InHand(
-            hand.job, hand.clip, hand.number, hand.n_clips, stage, n_done, n_frames, fps
-        )
-        self.metrics.frames(stage, n_done - (0 if is_new else hand.n_done), self.wall())
+        self._hands[key] = before.went_on(stage, n_done, n_frames, self.clock())
+        n_before = 0 if before.has_begun(stage, n_done) else before.n_done
+        self.metrics.frames(stage, n_done - n_before, self.wall())
 
-    def clip_ended(self) -> None:
-        """The clip in hand is done, failed or given up."""
-        self.in_hand = None
+    def clip_ended(self, job: Job, clip: Clip) -> None:
+        """A clip in hand is done, failed or given up."""
+        self._hands.pop((job.id, clip.id), None)
         self.beat()
+
+    def job_left(self, job: Job) -> None:
+        """None of a job's clips is in hand."""
+        self._hands = {key: hand for key, hand in self._hands.items() if key[0] != job.id}
 
     def queue(self, n_jobs: int, folders: Mapping[str, str], lost: tuple[str, ...] = ()) -> None:
         """How much is left: jobs accepted and not closed, folders that wait and why, lost sides."""
@@ -177,18 +206,18 @@ class Pulse:
         if self.state == "starting":
             return "loading the model"
         parts = [f"{side} is not there, waiting for it" for side in self._lost]
-        if self._n_waiting - bool(self.in_hand) > 0:
-            parts.append(_plural(self._n_waiting - bool(self.in_hand), "job") + " waiting")
+        n_begun = len({job_id for job_id, _ in self._hands})
+        if self._n_waiting > n_begun:
+            parts.append(_plural(self._n_waiting - n_begun, "job") + " waiting")
         if self._folders and not self._lost:
             parts.append(_plural(len(self._folders), "folder") + " not complete yet")
-        if self.in_hand is not None:
-            parts.append(self.in_hand.sentence())
+        parts += [hand.sentence() for hand in self._hands.values()]
         text = ", ".join(parts) or "idle, waiting for jobs"
         return f"stopping, {text}" if self.state == "stopping" else text
 
     def snapshot(self) -> dict[str, Any]:
         """What status.json says."""
-        hand = self.in_hand
+        hands = [hand.document() for hand in self._hands.values()]
         return {
             "schema_version": SCHEMA_VERSION,
             "state": self.state,
@@ -198,18 +227,8 @@ class Pulse:
             "n_jobs_open": self._n_waiting,
             "folders_waiting": self._folders,
             "lost": list(self._lost),
-            "in_hand": None
-            if hand is None
-            else {
-                "job": hand.job,
-                "clip": hand.clip,
-                "number": hand.number,
-                "n_clips": hand.n_clips,
-                "stage": hand.stage,
-                "n_done": hand.n_done,
-                "n_frames": hand.n_frames,
-                "frames_per_s": round(hand.frames_per_s, 2),
-            },
+            "in_hand": hands[0] if hands else None,
+            "beside": hands[1:],
         }
 
     def tell(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from contextvars import Context, copy_context
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd import heap, outcome
+from heygemd.budget import Budget
 from heygemd.clock import StageClock
 from heygemd.errors import QualityError, TransientError
 from heygemd.faces import kept, track, watch
@@ -40,6 +42,10 @@ _BATCH_BYTES = 24 << 20  # frames in one batch: 18 of 720p, 8 of 1080p, 2 of 4K
 # Models without a batch of their own get so few frames at a time that they are in the processor's
 # cache still when they are looked at, drawn on and passed on: 7 % less of its time than with 16.
 _FEW_FRAMES = 4
+# From 360p to 4K a job's processes took 210 bytes more for each pixel of a frame, and 2 kB for each
+# frame's face (benchmarks/scaling.py).
+_PIXEL_BYTES = 210
+_TRACK_BYTES = 2048
 
 
 def no_progress(stage: str, n_done: int, n_frames: int) -> None:
@@ -53,6 +59,8 @@ class ClipTask:
 
     Attributes:
         stopped: asked between batches; True gives the clip up as it stands.
+        budget: memory shared with the clips that are rendered at the same time.
+        names: the names that the log has for it, as they were when the task was made.
     """
 
     clip: Clip
@@ -61,6 +69,8 @@ class ClipTask:
     options: RenderOptions
     progress: Progress = no_progress
     stopped: Callable[[], bool] = lambda: False
+    budget: Budget = field(default_factory=Budget)
+    names: Context = field(default_factory=copy_context)
 
 
 def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
@@ -73,6 +83,13 @@ def render_clip(task: ClipTask, models: Models, studio: Studio) -> ClipResult:
     clock = StageClock()
     with clock.stage("probe"):
         info = probe.probe(task.clip.path, studio.limits)
+    with task.budget.hold(_clip_bytes(info), task.stopped):
+        return _render(task, info, models, studio, clock)
+
+
+def _render(
+    task: ClipTask, info: VideoInfo, models: Models, studio: Studio, clock: StageClock
+) -> ClipResult:
     reader = VideoReader(studio.tool, task.clip.path, info, studio.limits)
     with clock.stage("faces"):
         faces = _faces_of(task, reader, models, studio)
@@ -247,6 +264,11 @@ def search(
     if collector is not None:
         reader.excerpts = collector.excerpts()
     return seen
+
+
+def _clip_bytes(info: VideoInfo) -> int:
+    """What a clip takes at its peak, beyond the models."""
+    return _PIXEL_BYTES * info.width_px * info.height_px + _TRACK_BYTES * info.n_frames
 
 
 def _frame_bytes(info: VideoInfo) -> int:

@@ -111,6 +111,9 @@ class Model(Section):
         description='auto takes the first GPU, else the CPU; or "cpu", "cuda", "cuda:1"',
     )
     batch: int = Field(16, ge=1, le=256, description="frames per step; halved when memory is short")
+    clips: int = Field(
+        0, ge=0, le=8, description="clips in hand at once; 0 takes two from four cores on, else one"
+    )
     backend: Literal["auto", "torch", "onnx", "openvino", "tensorrt"] = Field(
         "auto", description="what runs wav2lip; auto takes the fastest here: heygemd models export"
     )

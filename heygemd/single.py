@@ -15,7 +15,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn, TimeRemaini
 from rich.progress import Progress as Bars
 
 from heygemd import models
-from heygemd.assembly import make_studio
+from heygemd.assembly import make_lanes, make_studio
 from heygemd.errors import AudioError, JobOptionsError, MediaError
 from heygemd.executor import LocalExecutor
 from heygemd.hearing import hear_job
@@ -58,15 +58,20 @@ def render(audio: Path, videos: Sequence[Path], out: Path, settings: Settings) -
         tempfile.TemporaryDirectory(prefix=".heygemd-", dir=out) as scratch,
         _bars() as bars,
     ):
-        executor = LocalExecutor(loaded, studio)
+        executor = LocalExecutor(loaded, studio, make_lanes(settings))
         fs = FsOps()
         way = commit.probe(fs, Path(scratch), "way")
         job = _job(audio, videos, out, Path(scratch), settings)
         heard = hear_job(job, loaded, studio)
-        for clip in job.clips:
-            part = Path(scratch, f"{clip.id}.mp4")
-            task = ClipTask(clip, heard, part, job.options, bars.follow(clip.name))
-            (result,) = executor.render([clip], lambda _, task=task: task)  # type: ignore[misc]
+
+        def part_of(clip: Clip) -> Path:
+            return Path(scratch, f"{clip.id}.mp4")
+
+        def prepare(clip: Clip) -> ClipTask:
+            return ClipTask(clip, heard, part_of(clip), job.options, bars.follow(clip.name))
+
+        for result in executor.render(job.clips, prepare):
+            clip, part = result.clip, part_of(result.clip)
             document = clip_log(result, job, heard.info, loaded.facts)
             if result.outcome == "ok":
                 document["output"] = _described(part, out / f"{clip.stem}.mp4")

@@ -167,8 +167,8 @@ def view(told: dict[str, Any]) -> RenderableType:
 def _hands(told: dict[str, Any]) -> list[dict[str, Any]]:
     """The clips that are worked on now: the daemon's, else what the outbox says of itself."""
     if told["daemon"] is not None:
-        hand = told["daemon"].get("in_hand")
-        return [hand] if hand and told["daemon"]["is_running"] else []
+        hands = [told["daemon"].get("in_hand"), *told["daemon"].get("beside", [])]
+        return [hand for hand in hands if hand and told["daemon"]["is_running"]]
     fresh = [job["progress"] for job in told["jobs"] if job["progress"]]
     return [each["in_hand"] for each in fresh if each["in_hand"] and each["age_s"] <= _SILENT_S]
 

@@ -46,6 +46,7 @@ class FakeQueue:
         self.closed = {}
         self.forgiven = []
         self.cancels = set()
+        self.crashed = set()
         self.attempts = []
         self.beats_s = []
         self.window = FakeWindow()
@@ -99,6 +100,9 @@ class FakeQueue:
     def stage(self, job, clip):
         return replace(clip, sha256="cd" * 32)
 
+    def was_tried(self, job, clip):
+        return (job.name, clip.name) in self.crashed
+
     def begin(self, job, clip):
         self.attempts.append((job.name, clip.name))
         return Path("/nowhere/out.mp4")
@@ -133,11 +137,13 @@ class FakeQueue:
 class FakeExecutor:
     """Does what ``script`` says of a clip's name: a result, or an error to raise."""
 
+    n_active = 0
+
     def __init__(self, script=None):
         self.script = script or {}
         self.rendered = []
 
-    def render(self, clips, prepare):
+    def render(self, clips, prepare, *, alone=None):
         for clip in clips:
             task = prepare(clip)
             self.rendered.append(clip.name)

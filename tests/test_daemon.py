@@ -155,9 +155,9 @@ def test_a_stop_ends_the_loop_after_the_clip_in_hand():
     executor = FakeExecutor()
     original = executor.render
 
-    def render_and_stop(clips, prepare):
+    def render_and_stop(clips, prepare, **more):
         daemon.stop.ask()
-        return original(clips, prepare)
+        return original(clips, prepare, **more)
 
     executor.render = render_and_stop
     daemon.shop = Workshop(queue, executor, Ears(), FACTS)
@@ -216,7 +216,7 @@ class Rendering(FakeExecutor):
         super().__init__()
         self.clock, self.step_s, self.at = clock, step_s, at or {}
 
-    def render(self, clips, prepare):
+    def render(self, clips, prepare, *, alone=None):
         for clip in clips:
             task = prepare(clip)
             for batch in (1, 2, 3):

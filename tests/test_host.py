@@ -71,7 +71,7 @@ def test_without_limits_all_that_the_kernel_calls_available_is_free(tmp_path, me
     ],
 )
 @pytest.mark.parametrize("where", ["system.slice", "system.slice/heygemd.service"])
-def test_limits_of_every_level_bound_what_is_free(  # noqa: PLR0913, PLR0917
+def test_limits_of_every_level_bound_what_is_free(  # noqa: PLR0917
     cgroups, meminfo, where, limit, most, used, free
 ):
     own, root = cgroups

@@ -20,6 +20,7 @@ settle_s = 0.2
 [model]
 name = "{model}"
 device = "cpu"
+clips = {clips}
 """
 
 
@@ -43,9 +44,9 @@ def place(tmp_path):
     return tmp_path
 
 
-def configure(place, model="passthrough"):
+def configure(place, model="passthrough", clips=1):
     path = place / "config.toml"
-    path.write_text(CONFIG.format(root=place, model=model))
+    path.write_text(CONFIG.format(root=place, model=model, clips=clips))
     return path
 
 
@@ -59,16 +60,17 @@ def drop(place, media, job, *names):
     folder.rename(place / "inbox" / job)
 
 
-def once(place, model="passthrough"):
-    command = [sys.executable, "-m", "heygemd", "once", "--config", str(configure(place, model))]
+def once(place, model="passthrough", clips=1):
+    path = configure(place, model, clips)
+    command = [sys.executable, "-m", "heygemd", "once", "--config", str(path)]
     return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
-def run_until(place, signal_name, clip, n_children):
+def run_until(place, signal_name, clip, n_children, clips=1):
     """The daemon, signalled as the Nth child of a clip starts: see signal_at.py."""
     script = [sys.executable, str(Path(__file__).with_name("signal_at.py"))]
     moment = [signal_name, clip, str(n_children)]
-    command = [*script, *moment, "run", "--config", str(configure(place))]
+    command = [*script, *moment, "run", "--config", str(configure(place, clips=clips))]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=120, start_new_session=True
     )
@@ -173,6 +175,55 @@ def test_killed_in_the_middle_and_started_again_gives_the_same_files(place, medi
     for name in after:
         if name.endswith(".mp4"):
             assert sha256(after[name]) == sha256(before[name]), name
+
+
+@pytest.mark.timeout(240)
+def test_killed_with_two_clips_in_hand_and_started_again_gives_the_same_files(
+    place, media, tmp_path
+):
+    names = ("voice.wav", "anna.mp4", "anna.mp4 as ben.mp4", "anna.mp4 as cleo.mp4")
+    undisturbed = tmp_path / "undisturbed"
+    for name in ("inbox", "outbox", "work"):
+        (undisturbed / name).mkdir(parents=True)
+    for where in (place, undisturbed):
+        drop(where, media, "lesson", *names)
+    assert once(undisturbed).returncode == 0
+
+    killed = run_until(place, "KILL", "ben.mp4", n_children=1, clips=2)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert "lesson/ben.mp4" not in outbox(place)
+    assert {path.name for path in (place / "work").rglob("att/*")} == {"0001.1", "0002.1"}
+
+    assert once(place, clips=2).returncode == 0
+    after, before = outbox(place), outbox(undisturbed)
+    assert list(after) == list(before)
+    for name in after:
+        if name.endswith(".mp4"):
+            assert sha256(after[name]) == sha256(before[name]), name
+
+
+@pytest.mark.timeout(240)
+def test_a_term_finishes_both_clips_in_hand_and_begins_no_third(place, media):
+    names = ("anna.mp4", "anna.mp4 as ben.mp4", "anna.mp4 as cleo.mp4")
+    drop(place, media, "lesson", "voice.wav", *names)
+    ended = run_until(place, "TERM", "ben.mp4", n_children=1, clips=2)
+    assert ended.returncode == 0, ended.stderr
+    done = [name for name in outbox(place) if name.endswith(".mp4")]
+    assert done == ["lesson/anna.mp4", "lesson/ben.mp4"]
+    assert once(place, clips=2).returncode == 0
+    assert read(outbox(place)["lesson/job.json"])["outcome"] == "ok"
+    assert not list((place / "work").rglob("att/*.2"))
+
+
+@pytest.mark.timeout(240)
+def test_a_second_term_gives_both_clips_in_hand_up_and_neither_attempt_counts(place, media):
+    drop(place, media, "lesson", "voice.wav", "anna.mp4", "anna.mp4 as ben.mp4")
+    ended = run_until(place, "TERM2", "ben.mp4", n_children=1, clips=2)
+    assert ended.returncode == 0, ended.stderr
+    assert not [name for name in outbox(place) if name.endswith((".mp4", "job.json"))]
+    assert not list((place / "work").rglob("att/*"))
+    assert once(place, clips=2).returncode == 0
+    assert read(outbox(place)["lesson/job.json"])["outcome"] == "ok"
 
 
 @pytest.mark.timeout(240)

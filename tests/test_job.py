@@ -130,6 +130,81 @@ def test_a_transient_error_does_not_count_against_its_clip():
     assert queue.pending(job) == list(job.clips)
 
 
+class Lonely(FakeExecutor):
+    """Remembers which clips it was told to do alone."""
+
+    def __init__(self):
+        super().__init__()
+        self.alone = []
+
+    def render(self, clips, prepare, *, alone=None):
+        def asked():
+            for clip in clips:
+                self.alone += [clip.name] if alone(clip) else []
+                yield clip
+
+        yield from super().render(asked(), prepare)
+
+
+def test_a_clip_that_was_in_hand_when_the_process_ended_is_done_alone():
+    job, executor = make_job(n_clips=3), Lonely()
+    queue = claimed(job)
+    queue.crashed = {("lesson", "clip2.mp4")}
+    list(run_job(job, shop(queue, executor)))
+    assert executor.alone == ["clip2.mp4"]
+
+
+class Pair(FakeExecutor):
+    """Prepares two clips before it has a result of either, as an executor with two lanes does."""
+
+    def render(self, clips, prepare, *, alone=None):
+        under_way = []
+        for clip in clips:
+            under_way.append(prepare(clip).clip)
+            if len(under_way) == 2:
+                yield ClipResult(under_way.pop(0), "ok", n_frames=25, timings_s={"total": 1.0})
+        for clip in under_way:
+            yield ClipResult(clip, "ok", n_frames=25, timings_s={"total": 1.0})
+
+
+def test_a_job_that_is_closed_with_a_clip_under_way_counts_no_attempt_at_it():
+    job = make_job(n_clips=3)
+    queue = claimed(job)
+    run = run_job(job, shop(queue, Pair()))
+    next(run)
+    run.close()
+    assert queue.forgiven == [("lesson", "clip2.mp4")]
+    assert [clip.name for clip in queue.pending(job)] == ["clip2.mp4", "clip3.mp4"]
+
+
+def test_a_stop_lets_the_clips_under_way_end_and_leaves_the_job_open():
+    job, ending = make_job(n_clips=3), []
+    queue = claimed(job)
+    place = Workshop(queue, Pair(), Ears(), FACTS, ending=lambda: bool(ending))
+    run = run_job(job, place)
+    next(run)
+    ending.append(1)
+    assert next(run).clip.name == "clip2.mp4"
+    with pytest.raises(TransientError) as stop:
+        next(run)
+    assert stop.value.reason == "stopped"
+    assert (queue.forgiven, queue.closed) == ([], {})
+
+
+def test_what_is_left_of_a_cancelled_job_fails_and_clips_under_way_end_first():
+    job = make_job(n_clips=4)
+    queue = claimed(job)
+    run = run_job(job, shop(queue, Pair()))
+    next(run)
+    queue.cancel(job.id)
+    results = list(run)
+    assert [(result.clip.name, result.code) for result in results] == [
+        ("clip2.mp4", "ok"),
+        ("clip3.mp4", "cancelled"),
+        ("clip4.mp4", "cancelled"),
+    ]
+
+
 def test_the_log_of_a_clip_says_what_went_in_and_what_was_found():
     job = make_job(n_clips=1)
     queue = claimed(job)

@@ -130,10 +130,12 @@ def test_where_no_daemon_ever_worked_the_command_says_so(folders, command):
 class Renders:
     """An executor that writes a file, unless it shall fail."""
 
+    n_active = 0
+
     def __init__(self, failing=()):
         self.failing, self.rendered = set(failing), []
 
-    def render(self, clips, prepare):
+    def render(self, clips, prepare, *, alone=None):
         for clip in clips:
             task = prepare(clip)
             self.rendered.append(clip.name)

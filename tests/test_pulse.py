@@ -27,7 +27,7 @@ def read(pulse):
 
 def begin(pulse, number=1, n_clips=3):
     job = make_job("lesson-12", n_clips)
-    pulse.clip_begun(job, job.clips[number - 1])
+    return pulse.clip_begun(job, job.clips[number - 1])
 
 
 @pytest.mark.parametrize(
@@ -74,21 +74,47 @@ def test_the_job_in_hand_is_not_counted_as_waiting(pulse):
 
 
 def test_frames_a_second_are_measured_from_the_first_batch_of_a_stage(pulse):
-    begin(pulse)
+    told = begin(pulse)
     for stage in ("faces", "render"):
         pulse.clock.now_s += 50.0  # probing, studying: no frames pass
-        pulse.progress(stage, 10, 100)
+        told(stage, 10, 100)
         pulse.clock.now_s += 2.0
-        pulse.progress(stage, 50, 100)
+        told(stage, 50, 100)
         assert pulse.in_hand.frames_per_s == pytest.approx(20.0)
 
 
+def test_two_clips_in_hand_are_both_told_each_at_its_own_pace(pulse):
+    pulse.ready()
+    pulse.queue(1, {})
+    told = [begin(pulse, number) for number in (1, 2)]
+    told[0]("render", 10, 100)
+    told[1]("faces", 100, 200)
+    pulse.clock.now_s += 1.0
+    told[0]("render", 30, 100)
+    told[1]("faces", 150, 200)
+    assert pulse.status() == (
+        "lesson-12: clip 1 of 3, render 30 %, 20 fps, lesson-12: clip 2 of 3, faces 75 %, 50 fps"
+    )
+    document = read(pulse)
+    assert document["in_hand"]["number"] == 1
+    assert [hand["number"] for hand in document["beside"]] == [2]
+
+
+def test_a_clip_that_ends_leaves_the_other_in_hand(pulse):
+    job = make_job("lesson-12", 3)
+    for clip in job.clips[:2]:
+        pulse.clip_begun(job, clip)
+    pulse.clip_ended(job, job.clips[0])
+    assert pulse.in_hand.number == 2
+    pulse.job_left(job)
+    assert pulse.in_hand is None
+
+
 def test_frames_are_counted_by_stage(pulse):
-    begin(pulse)
+    told = begin(pulse)
     for stage, n_done in (("faces", 10), ("faces", 25), ("render", 16), ("render", 32)):
-        pulse.progress(stage, n_done, 100)
-    begin(pulse, number=2)
-    pulse.progress("faces", 5, 100)
+        told(stage, n_done, 100)
+    begin(pulse, number=2)("faces", 5, 100)
     sample = pulse.metrics.registry.get_sample_value
     assert sample("heygemd_frames_total", {"stage": "faces"}) == 30
     assert sample("heygemd_frames_total", {"stage": "render"}) == 32
@@ -109,10 +135,10 @@ def test_the_file_says_what_the_sentence_says_and_more(pulse):
 
 
 def test_a_hundred_batches_in_one_second_are_one_line(pulse):
-    begin(pulse)
+    told = begin(pulse)
     before = pulse.status_file.stat().st_ino
     for n_done in range(100):
-        pulse.progress("render", n_done, 100)
+        told("render", n_done, 100)
     assert pulse.status_file.stat().st_ino == before
 
 

@@ -136,6 +136,18 @@ def test_the_pace_is_that_of_the_pass_in_hand(clock):
     assert tally.document()["frames_per_s"] == 10.0
 
 
+def test_the_paces_of_two_clips_in_hand_add_up(clock):
+    job, tally = make_tally(clock)
+    told = [tally.follow(clip) for clip in job.clips[:2]]
+    told[0]("render", 10, 100)
+    clock.now_s += 1
+    told[1]("faces", 10, 100)
+    clock.now_s += 1
+    told[0]("render", 30, 100)
+    told[1]("faces", 40, 100)
+    assert tally.document()["frames_per_s"] == 10.0 + 30.0
+
+
 def test_a_job_without_clips_is_done():
     document = progress_document(world.make_job(), [], now=NOW)
     assert (document["state"], document["share"]) == ("done", 1.0)

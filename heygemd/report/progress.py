@@ -58,7 +58,7 @@ def progress_document(
         job: as accepted.
         clips: all of the job's, in its order.
         now: aware; written as UTC.
-        frames_per_s: of the pass in hand; None while nobody knows.
+        frames_per_s: of the passes in hand; None while nobody knows.
         eta_s: seconds until the job is done; None while nobody knows.
     """
     n_ended = sum(clip.state in {"ok", "failed"} for clip in clips)
@@ -105,8 +105,7 @@ class Tally:
     _clips: dict[str, ClipProgress] = field(init=False)
     _share_before: float = field(init=False)
     _started_s: float = field(init=False)
-    _stage_started_s: float = field(init=False)
-    _n_at_stage_start: int = field(init=False, default=0)
+    _stage_starts: dict[str, tuple[float, int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         before = {log["clip"]["id"]: log["outcome"] for log in self.ended}
@@ -114,7 +113,7 @@ class Tally:
             clip.id: ClipProgress(clip.id, clip.name, before.get(clip.id, "waiting"))
             for clip in self.job.clips
         }
-        self._started_s = self._stage_started_s = self.clock()
+        self._started_s = self.clock()
         self._share_before = self._share()
 
     def follow(self, clip: Clip) -> Callable[[str, int, int], None]:
@@ -125,7 +124,7 @@ class Tally:
             known = self._clips[clip.id]
             if stage != known.stage:
                 # the first word comes with the first batch done: what it took, nobody timed
-                self._stage_started_s, self._n_at_stage_start = self.clock(), n_done
+                self._stage_starts[clip.id] = self.clock(), n_done
             self._clips[clip.id] = replace(known, stage=stage, n_done=n_done, n_frames=n_frames)
 
         return progress
@@ -145,12 +144,14 @@ class Tally:
         )
 
     def _frames_per_s(self) -> float | None:
-        took_s = self.clock() - self._stage_started_s
+        """Of the passes in hand, all clips together."""
+        paces = []
         for clip in self._clips.values():
-            n_new = clip.n_done - self._n_at_stage_start
+            started_s, n_before = self._stage_starts.get(clip.id, (0.0, clip.n_done))
+            took_s, n_new = self.clock() - started_s, clip.n_done - n_before
             if clip.state == "running" and n_new > 0 and took_s > 0:
-                return n_new / took_s
-        return None
+                paces.append(n_new / took_s)
+        return sum(paces) if paces else None
 
     def _share(self) -> float:
         return sum(clip.share for clip in self._clips.values()) / max(1, len(self._clips))

@@ -10,6 +10,7 @@ from typing import Any
 from heygemd.errors import CrashLoopError, JobLayoutError, JobOptionsError
 from heygemd.records import Clip, Job, RenderOptions
 from heygemd.spool import (
+    attempts,
     claim,
     control,
     files,
@@ -289,6 +290,11 @@ class Spool:
         """Ask for that."""
         control.cancel(self._site, job_id)
 
+    @weighed("look for attempts")
+    def was_tried(self, job: Job, clip: Clip) -> bool:
+        """True when an attempt at the clip ended with the whole process."""
+        return bool(attempts.made(self._site, job.id, clip.id))
+
     @weighed("begin a clip")
     def begin(self, job: Job, clip: Clip) -> Path:
         """Count an attempt, on the disk before the work; where to render to.
@@ -296,30 +302,21 @@ class Spool:
         Raises:
             CrashLoopError: the attempts are used up.
         """
-        n_attempts = len(self._attempts(job, clip))
+        n_attempts = len(attempts.made(self._site, job.id, clip.id))
         if n_attempts >= self._max_attempts:
             raise CrashLoopError(
                 f"{n_attempts} attempts ended with the whole process, want at most "
                 f"{self._max_attempts}; the file may be broken in a way that crashes a decoder"
             )
-        folder = self._folders.job(job.id) / "att"
-        files.write_new(self._fs, folder / f"{clip.id}.{n_attempts + 1}", [])
-        files.sync_dir(self._fs, folder)
+        attempts.add(self._site, job.id, clip.id)
         rendered = self._folders.rendered(job.id, clip.id)
         files.remove(self._fs, rendered)
         return rendered
 
-    def _attempts(self, job: Job, clip: Clip) -> list[str]:
-        folder = self._folders.job(job.id) / "att"
-        return [name for name in files.entries(self._fs, folder) if name.startswith(f"{clip.id}.")]
-
     @weighed("forgive an attempt")
     def forgive(self, job: Job, clip: Clip) -> None:
         """Take back the last attempt: the cause lay elsewhere, or we were told to stop."""
-        folder = self._folders.job(job.id) / "att"
-        for name in self._attempts(job, clip)[-1:]:
-            files.remove(self._fs, folder / name)
-        files.sync_dir(self._fs, folder)
+        attempts.take_back(self._site, job.id, clip.id)
 
     @weighed("publish a clip")
     def publish(self, job: Job, clip: Clip, log: Mapping[str, object]) -> Path:
