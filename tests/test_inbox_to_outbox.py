@@ -203,6 +203,23 @@ def test_killed_with_two_clips_in_hand_and_started_again_gives_the_same_files(
 
 
 @pytest.mark.timeout(240)
+def test_a_clip_that_ends_the_process_every_time_takes_none_beside_it_along(place, media):
+    names = ("anna.mp4", "anna.mp4 as ben.mp4", "anna.mp4 as cleo.mp4")
+    drop(place, media, "lesson", "voice.wav", *names)
+    for _ in range(2):
+        killed = run_until(place, "KILL", "ben.mp4", n_children=1, clips=2)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert once(place, clips=2).returncode == 1
+    files = outbox(place)
+    assert [name for name in files if name.endswith(".mp4")] == [
+        "lesson/anna.mp4",
+        "lesson/cleo.mp4",
+    ]
+    codes = {row["name"]: row["code"] for row in read(files["lesson/job.json"])["clips"]}
+    assert codes == {"anna.mp4": "ok", "ben.mp4": "crash_loop", "cleo.mp4": "ok"}
+
+
+@pytest.mark.timeout(240)
 def test_a_term_finishes_both_clips_in_hand_and_begins_no_third(place, media):
     names = ("anna.mp4", "anna.mp4 as ben.mp4", "anna.mp4 as cleo.mp4")
     drop(place, media, "lesson", "voice.wav", *names)
