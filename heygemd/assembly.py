@@ -26,6 +26,7 @@ from heygemd.host import free_memory, usable_cores
 from heygemd.job import Workshop
 from heygemd.log import configure, log
 from heygemd.media import credentials, encode, tool
+from heygemd.media.hwaccel import try_hwaccel
 from heygemd.media.limits import Limits
 from heygemd.pulse import Pulse
 from heygemd.records import EncodeOptions
@@ -60,6 +61,9 @@ def make_studio(settings: Settings) -> Studio:
     """ffmpeg, its limits, and the encoder that works here."""
     media = settings.media
     ffmpeg = tool.find_ffmpeg(media.ffmpeg)
+    if media.hwaccel != "none":
+        ffmpeg = replace(ffmpeg, hwaccel=media.hwaccel)
+        try_hwaccel(ffmpeg)
     chosen = encode.choose_encoder(ffmpeg, settings.encode.codec)
     log.info("encoder.chosen", codec=chosen.codec, reason=chosen.reason)
     return Studio(

@@ -185,7 +185,7 @@ def _faces_of(task: ClipTask, reader: VideoReader, models: Models, studio: Studi
     if cache is None or not clip.sha256 or task.heard.person is not None:
         return _find_faces(task, reader, models)
     key = kept.key_of(
-        clip.sha256, detector.name, detector.version, studio.tool.version, task.options.face
+        clip.sha256, detector.name, detector.version, studio.tool.decoder, task.options.face
     )
     known = cache.get(key)
     if known is None:

@@ -213,6 +213,9 @@ class Media(Section):
     """The door to ffmpeg, and what is too much."""
 
     ffmpeg: Path | None = Field(None, description="another ffmpeg than the built-in one")
+    hwaccel: Literal["none", "cuda"] = Field(
+        "none", description="cuda decodes on the GPU (NVDEC), whose memory is not bounded then"
+    )
     max_pixels: int = Field(8192 * 4608, ge=1, description="pixels in a frame")
     max_duration_s: float = Field(4 * 3600.0, gt=0.0, description="length of a clip or a sound")
     stall_s: float = Field(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from heygemd.errors import MediaError
 from heygemd.media.colour import output_colour
 from heygemd.media.filters import STREAMS, bytes_per_pixel, decode_args
+from heygemd.media.hwaccel import blamed_on_gpu
 from heygemd.media.limits import Limits
 from heygemd.media.tool import Caps, Child, Ffmpeg, command, running
 from heygemd.planes import Excerpt, Planes, Still, packed_shape
@@ -297,14 +298,19 @@ class VideoReader:
             stop=stretch.stop,
             backward=stretch.backward,
             seeks=seeks,
+            hwaccel=self._tool.hwaccel,
         )
         megapixels = self.info.width_px * self.info.height_px / 1e6
         caps = Caps(
-            memory_bytes=self._limits.memory_bytes,
+            # CUDA reserves addresses by the hundred gigabytes.
+            memory_bytes=None if self._tool.hwaccel else self._limits.memory_bytes,
             cpu_s=int(600 + 2 * megapixels * self.info.n_frames),
             stall_s=self._limits.stall_s,
         )
-        with running(command(self._tool, args), caps, reads=True) as child:
+        with (
+            blamed_on_gpu(self._tool.hwaccel),
+            running(command(self._tool, args), caps, reads=True) as child,
+        ):
             yield child
 
 

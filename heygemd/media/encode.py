@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,7 +15,7 @@ from heygemd.errors import DependencyError, MediaError, QualityError
 from heygemd.media import colour
 from heygemd.media.audio import in_step
 from heygemd.media.limits import Limits
-from heygemd.media.tool import Caps, Ffmpeg, command, run, running, user_file
+from heygemd.media.tool import Caps, Ffmpeg, command, first_words, run, running, user_file
 from heygemd.planes import Planes, Window
 from heygemd.records import AudioInfo, EncodeOptions, VideoInfo
 
@@ -304,5 +303,4 @@ def _try_encoder(tool: Ffmpeg, name: str) -> str:
         ended = run(command(tool, ffmpeg.get_args(output)), caps, limit_s=TRIAL_S)
     except MediaError as error:
         return str(error)
-    said = re.sub(r"\[(\w+) @ \w+\]", r"\1:", ended.said)  # without addresses in memory
-    return said.splitlines()[0] if ended.code else ""
+    return first_words(ended.said) if ended.code else ""

@@ -42,6 +42,7 @@ def decode_args(  # noqa: PLR0913 - each is one fact of the same command
     stop: int | None = None,
     backward: bool = False,
     seeks: bool = False,
+    hwaccel: str = "",
 ) -> list[str]:
     """Arguments that write the frames ``first`` to ``stop`` of a clip as planes to a pipe.
 
@@ -56,6 +57,7 @@ def decode_args(  # noqa: PLR0913 - each is one fact of the same command
         stop: index behind the last; None reads to the end.
         backward: last frame first.
         seeks: begin reading near ``first`` instead of at the start.
+        hwaccel: what decodes, as ffmpeg calls it; it leaves to the processor what it cannot decode.
     """
     options: dict[str, Any] = {
         **user_file(path, info.container),
@@ -64,6 +66,8 @@ def decode_args(  # noqa: PLR0913 - each is one fact of the same command
         "noautorotate": None,  # turned below, as probed, so that size and pixels agree
         "reinit_filter": 0,  # a size that changes midway is scaled, not started over
     }
+    if hwaccel:
+        options |= {"hwaccel": hwaccel, "threads": 1}
     seek_s = info.start_s + first / info.fps - _preroll_s(info)
     begin = "PTS-STARTPTS"
     if seeks and seek_s > info.start_s:

@@ -59,10 +59,17 @@ class Ffmpeg:
     Attributes:
         path: the program.
         version: in its own words, e.g. ``n9.0.2``.
+        hwaccel: what decodes, ``cuda``; empty for the processor.
     """
 
     path: Path
     version: str
+    hwaccel: str = ""
+
+    @property
+    def decoder(self) -> str:
+        """What frames depend on: other decoders may mend broken streams in other ways."""
+        return f"{self.version} {self.hwaccel}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +136,11 @@ def _bundled_ffmpeg() -> Path:
 def command(tool: Ffmpeg, args: Sequence[str]) -> list[str]:
     """The whole command line; ``args`` come from ffmpeg-python's ``get_args``."""
     return [str(tool.path), "-nostdin", "-hide_banner", "-loglevel", "error", *args]
+
+
+def first_words(said: str) -> str:
+    """What ffmpeg said first, without the addresses in memory that it adds."""
+    return next(iter(re.sub(r"\[(\w+) @ \w+\]", r"\1:", said).splitlines()), "nothing")
 
 
 def user_file(path: Path, demuxer: str) -> dict[str, str]:
