@@ -15,6 +15,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
@@ -27,6 +28,7 @@ FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 ROOT = Path(__file__).parents[1]
 VOICE = ROOT / "heygemd/assets/demo/voice_en.ogg"
 SAMPLE_S = 0.1
+GPU_SAMPLE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +38,32 @@ class Run:
     Attributes:
         peak_bytes: largest sum of proportional set sizes over all its processes.
         root_peak_bytes: largest proportional set size of the process itself.
+        gpu_peak_bytes: most memory in use on the first GPU; 0 without one.
+        gpu_busy: share of time in which it computed; None without one.
     """
 
     wall_s: float
     cpu_s: float
     peak_bytes: int
     root_peak_bytes: int
+    gpu_peak_bytes: int = 0
+    gpu_busy: float | None = None
 
 
-def measure(command: Sequence[str], *, cwd: Path | None = None) -> Run:
-    """Run a command and watch the memory of its whole tree."""
+def measure(command: Sequence[str], *, cwd: Path | None = None, log: Path | None = None) -> Run:
+    """Run a command and watch the memory of its whole tree.
+
+    Args:
+        command: the words.
+        cwd: where.
+        log: takes its standard error; ours does by default.
+    """
     started_s = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=cwd)
-    peaks = {"tree": 0, "root": 0}
+    with ExitStack() as files:
+        said = None if log is None else files.enter_context(log.open("w"))
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=said, cwd=cwd)
+    peaks = {"tree": 0, "root": 0, "gpu": 0}
+    busy: list[float] = []
     done = threading.Event()
 
     def watch() -> None:
@@ -57,20 +72,46 @@ def measure(command: Sequence[str], *, cwd: Path | None = None) -> Run:
             peaks["tree"] = max(peaks["tree"], sum(sizes))
             peaks["root"] = max(peaks["root"], pss_bytes(process.pid))
 
-    watcher = threading.Thread(target=watch)
-    watcher.start()
+    def watch_gpu() -> None:
+        while (seen := gpu_now()) is not None and not done.wait(GPU_SAMPLE_S):
+            busy.append(seen[0])
+            peaks["gpu"] = max(peaks["gpu"], seen[1])
+
+    watchers = [threading.Thread(target=each) for each in (watch, watch_gpu)]
+    for watcher in watchers:
+        watcher.start()
     _, status, usage = os.wait4(process.pid, 0)
     done.set()
-    watcher.join()
+    for watcher in watchers:
+        watcher.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"exit code {process.returncode}: {' '.join(command)}")
+        last = "" if log is None else f"\n{log.read_text()[-1000:]}"
+        raise SystemExit(f"exit code {process.returncode}: {' '.join(command)}{last}")
     return Run(
         time.monotonic() - started_s,
         usage.ru_utime + usage.ru_stime,
         peaks["tree"],
         peaks["root"],
+        peaks["gpu"],
+        sum(busy) / len(busy) if busy else None,
     )
+
+
+def gpu_now() -> tuple[float, int] | None:
+    """How busy the first GPU is, 0..1, and how many bytes of it are used; None without one."""
+    nvidia_smi = shutil.which("nvidia-smi")
+    if nvidia_smi is None:
+        return None
+    said = subprocess.run(
+        [nvidia_smi, "--id=0", "--query-gpu=utilization.gpu,memory.used",
+         "--format=csv,noheader,nounits"],
+        capture_output=True, text=True, check=False,
+    ).stdout  # fmt: skip
+    words = said.strip().split(", ")
+    if len(words) != 2 or not all(word.isdigit() for word in words):
+        return None
+    return int(words[0]) / 100, int(words[1]) << 20
 
 
 def tree(pid: int) -> list[int]:
@@ -199,6 +240,7 @@ class Spool:
             (folder / name).mkdir(parents=True)
         places = [f"folders.{name}={folder / name}" for name in ("inbox", "outbox", "work")]
         wanted = [*places, "intake.settle_s=0.2", f"model.name={model}", "model.device=cpu", *more]
+        self._log = folder / "log.jsonl"
         self._sets = [word for setting in wanted for word in ("--set", setting)]
 
     def drop(self, job: str, voice: Path, clips: Sequence[Path]) -> None:
@@ -211,7 +253,17 @@ class Spool:
 
     def run(self) -> Run:
         """Do all that lies in the inbox, in one process."""
-        return measure([sys.executable, "-m", "heygemd", "once", *self._sets])
+        return measure([sys.executable, "-m", "heygemd", "once", *self._sets], log=self._log)
+
+    def worked_s(self) -> float:
+        """Seconds of the last run from the first job's claim to the last one's end."""
+        told = [json.loads(line) for line in self._log.read_text().splitlines()]
+        ends = [
+            datetime.fromisoformat(line["timestamp"])
+            for line in told
+            if line["event"] in {"job.claimed", "job.closed"}
+        ]
+        return (ends[-1] - ends[0]).total_seconds()
 
     def logs(self, job: str) -> list[dict[str, Any]]:
         """What the logs of a finished job's clips say."""

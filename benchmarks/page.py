@@ -32,6 +32,7 @@ python benchmarks/side_by_side.py --face VIDEO --audio AUDIO \\
     --json benchmarks/results/side_by_side.json
 python benchmarks/scaling.py --json benchmarks/results/scaling.json
 python benchmarks/models.py --json benchmarks/results/models.json
+python benchmarks/host.py --checkpoint FILE --json benchmarks/results/host.json
 python benchmarks/page.py
 ```
 
@@ -193,12 +194,35 @@ def models(rows: Sequence[Figures]) -> Iterator[str]:
     )
 
 
+def host(rows: Sequence[Figures]) -> Iterator[str]:
+    """Whole jobs on one host, most of all on one with a GPU."""
+    yield "## Jobs of several clips on one host\n\n"
+    yield from table(
+        ("model", "clips at once", "decoder", "times real time", "CPU ms a frame", "memory, GB",
+         "GPU memory, GB", "GPU idle"),
+        [
+            (
+                row["model"],
+                str(row["at_once"]),
+                row["hwaccel"],
+                f"{row['times_real_time']:.1f}",
+                f"{1000 * row['cpu_s'] / row['n_frames']:.1f}",
+                f"{row['peak_bytes'] / 1e9:.2f}",
+                "" if row["gpu_busy"] is None else f"{row['gpu_peak_bytes'] / 1e9:.2f}",
+                "" if row["gpu_busy"] is None else f"{1 - row['gpu_busy']:.0%}",
+            )
+            for row in rows
+        ],
+    )  # fmt: skip
+
+
 SECTIONS = {
     "pipeline": pipeline,
     "stages": stages,
     "side_by_side": side_by_side,
     "scaling": scaling,
     "models": models,
+    "host": host,
 }
 
 

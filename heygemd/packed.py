@@ -8,6 +8,7 @@ and the largest difference: good to 1/8188 of that, 0.02 px where a face of 600 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from typing import Any, Self
 
 import numpy as np
@@ -62,6 +63,14 @@ class PackedPoints:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that is held, by name, to be stored."""
         return {name: getattr(self, f"_{name}") for name in _NAMES}
+
+    def part(self, rows: slice) -> Self:
+        """Some of the rows; they are not copied."""
+        part = copy(self)
+        for name in _NAMES:
+            if name != "like":
+                setattr(part, f"_{name}", getattr(self, f"_{name}")[rows])
+        return part
 
     @property
     def shape(self) -> tuple[int, ...]:

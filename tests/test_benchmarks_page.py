@@ -34,6 +34,16 @@ def test_the_page_tells_every_figure_with_its_machine_and_day(benchmark_of, tmp_
     assert "Models alone" not in page
 
 
+def test_a_host_without_a_gpu_has_no_figures_of_one(benchmark_of):
+    row = {"model": "warp", "at_once": 2, "hwaccel": "none", "times_real_time": 4.2, "cpu_s": 5.0,
+           "n_frames": 100, "peak_bytes": 8e8, "gpu_busy": None, "gpu_peak_bytes": 0}  # fmt: skip
+    seen = {**row, "gpu_busy": 0.1, "gpu_peak_bytes": 1.5e9}
+    text = "".join(benchmark_of("page").host([row, seen]))
+
+    assert "| warp | 2 | none | 4.2 | 50.0 | 0.80 |  |  |" in text
+    assert "| warp | 2 | none | 4.2 | 50.0 | 0.80 | 1.50 | 90% |" in text
+
+
 def test_ratios_are_medians_over_rounds_of_runs_of_the_same_round(benchmark_of):
     side_by_side = benchmark_of("side_by_side")
     run = benchmark_of("measuring").Run

@@ -94,8 +94,8 @@ def track_face(
         boxes[start:stop] = smooth(fill_gaps(boxes[start:stop], MAX_GAP), *BOXES_SMOOTHING)
         if points is not None:
             chosen = np.where(detected, which, -1)[start:stop]
-            for first, rows in _clean_points(sightings[start:stop], chosen):
-                points[start + first : start + first + len(rows)] = rows
+            for first, rows in _clean_points(sightings, range(start, stop), chosen):
+                points[first : first + len(rows)] = rows
     return FaceTrack(boxes, points, detected, cuts, tuple(alike))
 
 
@@ -117,22 +117,24 @@ def most_alike(
 
 
 def _clean_points(
-    shot: Sequence[Sighting], which: NDArray[np.int64]
+    sightings: Sequence[Sighting], shot: range, which: NDArray[np.int64]
 ) -> Iterator[tuple[int, Points]]:
     """First frame and smoothed points of each block of one shot; NaN where no face is.
 
     Args:
-        shot: one per frame.
-        which: the person's row in each; -1 where they were not seen.
+        sightings: one per frame.
+        shot: the frames.
+        which: the person's row in each frame of the shot; -1 where they were not seen.
     """
     margin = 2 * MAX_GAP + POINTS_SMOOTHING[0]  # a gap, one more beyond it, and a window
-    for first in range(0, len(shot), BLOCK_FRAMES):
-        begin, stop = max(0, first - margin), min(len(shot), first + BLOCK_FRAMES)
-        rows = np.full((min(len(shot), stop + margin) - begin, N_POINTS, 3), np.nan, np.float32)
+    for first in range(shot.start, shot.stop, BLOCK_FRAMES):
+        begin, stop = max(shot.start, first - margin), min(shot.stop, first + BLOCK_FRAMES)
+        rows = np.full((min(shot.stop, stop + margin) - begin, N_POINTS, 3), np.nan, np.float32)
         for row, at in enumerate(range(begin, begin + len(rows))):
-            seen = shot[at].points
-            if seen is not None and which[at] >= 0:
-                rows[row] = seen[which[at]]
+            if which[at - shot.start] >= 0:
+                points = sightings[at].points
+                if points is not None:
+                    rows[row] = points[which[at - shot.start]]
         clean = smooth(fill_gaps(rows, MAX_GAP), *POINTS_SMOOTHING)
         yield first, clean[first - begin : stop - begin]
 

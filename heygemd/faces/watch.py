@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from heygemd.faces.cuts import CutFinder
-from heygemd.faces.detect import FaceDetector, Sighting, first_face
+from heygemd.faces.detect import FaceDetector, Sighting
 from heygemd.faces.likeness import look_at
-from heygemd.packed import PackedPoints
+from heygemd.faces.sightings import Sightings
 from heygemd.planes import Film, Still, joined
 from heygemd.records import Points
 
@@ -36,7 +36,7 @@ class Watched:
         frame_size: width and height in px; (0, 0) for a clip without frames.
     """
 
-    sightings: tuple[Sighting, ...]
+    sightings: Sightings
     cuts: tuple[int, ...]
     frame_size: tuple[int, int]
 
@@ -65,21 +65,18 @@ def watch(
     Raises:
         ValueError: the frames are not all of one size.
     """
-    sightings: list[Sighting] = []
+    sightings = Sightings()
     finder = CutFinder()
     frame_size = (0, 0)
     waiting: deque[tuple[int, Film, Future[list[Sighting]]]] = deque()
     n_given = 0
-    like: Points | None = None
 
     def take() -> None:
-        nonlocal like
         first, stretch, future = waiting.popleft()
         seen = future.result()
         if see is not None:
             _show(stretch, seen, first, see)
-        like = first_face(seen) if like is None else like
-        sightings.extend(_packed(sighting, like) for sighting in seen)
+        sightings.extend(seen)
 
     pool = ThreadPoolExecutor(n_threads, thread_name_prefix="faces")
     try:
@@ -97,7 +94,7 @@ def watch(
             take()
     finally:
         pool.shutdown(cancel_futures=True)
-    return Watched(tuple(sightings), finder.cuts(), frame_size)
+    return Watched(sightings, finder.cuts(), frame_size)
 
 
 def _see(detector: FaceDetector, frames: Film, skip: int) -> list[Sighting]:
@@ -115,13 +112,6 @@ def _show(frames: Film, seen: list[Sighting], first: int, see: See) -> None:
     for at, (frame, sighting) in enumerate(zip(frames, seen, strict=True), first):
         if sighting.points is not None and len(sighting.points) == 1 and isinstance(frame, Still):
             see(at, frame, sighting.points[0])
-
-
-def _packed(seen: Sighting, like: Points | None) -> Sighting:
-    """The same faces in less memory: a clip has one of these per frame."""
-    if not isinstance(seen.points, np.ndarray) or not len(seen.points):
-        return seen
-    return replace(seen, points=PackedPoints.pack(seen.points, like))
 
 
 def thread_count(workers: int) -> int:
