@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.packed import PackedPoints, normalised
 from heygemd.planes import Film
 from heygemd.records import N_POINTS, Boxes, Points
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +25,7 @@ class Sighting:
 
     boxes: Boxes
     scores: NDArray[np.float32]
-    points: Points | PackedPoints | None = None
+    points: Points | None = None
     looks: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
@@ -71,13 +67,6 @@ class FaceDetector(Protocol):
     def close(self) -> None:
         """Give back what the detector holds; it cannot detect afterwards."""
         ...
-
-
-def first_face(sightings: Iterable[Sighting]) -> Points | None:
-    """(478, 3), what the faces of a clip are packed next to; None where no mesh was seen."""
-    meshes = (seen.points for seen in sightings if seen.points is not None and len(seen.points))
-    face = next((points[0] for points in meshes), None)
-    return None if face is None else normalised(face)
 
 
 def overlaps(one: Boxes, other: Boxes) -> NDArray[np.float32]:

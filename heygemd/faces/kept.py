@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT = "4"  # changes whenever the same clip may be tracked otherwise, see ``faces.track``
+FORMAT = "5"  # changes whenever the same clip may be tracked otherwise, see ``faces.track``
 FOLDER = "tracks"  # in the work folder
 _ENDING = ".npz"
 _PART = ".part-"
@@ -153,7 +153,7 @@ def _stored(kept: Kept) -> dict[str, NDArray[Any]]:
 
 
 def _kept(stored: Any) -> Kept:  # noqa: ANN401 - numpy's own mapping
-    points = PackedPoints.of_arrays(stored) if "bits" in stored else None
+    points = PackedPoints.of_arrays(stored) if "steps" in stored else None
     cuts = tuple(stored["cuts"].tolist())
     track = FaceTrack(stored["boxes"], points, stored["detected"], cuts)
     return Kept(track, stored["prints"], _kept_excerpts(stored))

@@ -9,11 +9,13 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.faces.detect import Sighting, first_face
+from heygemd.faces.detect import Sighting
 from heygemd.packed import PackedPoints
-from heygemd.records import Boxes, Points
+from heygemd.records import Boxes
 
-BLOCK_FRAMES = 64
+# A block's points take more than 1 MB then, which go back to the system when they are let go: small
+# ones, between what stays, kept 20 MB of heap from going back after ten minutes of film.
+BLOCK_FRAMES = 768
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,9 @@ class _Block:
 
     Attributes:
         first: (n + 1,) row of each frame's first face, and the number of faces.
+        points: first all faces that are the first of their frames, then all second ones: the next
+            face of the same person is most like it.
+        place: row of points of each face.
         looks: of the frames that have any, by their place in the block.
     """
 
@@ -29,45 +34,30 @@ class _Block:
     boxes: Boxes
     scores: NDArray[np.float32]
     points: PackedPoints | None
+    place: NDArray[np.int64]
     looks: dict[int, NDArray[np.float32]]
 
     def sighting(self, at: int) -> Sighting:
         """That of the frame ``at``."""
         faces = slice(int(self.first[at]), int(self.first[at + 1]))
-        points = None if self.points is None else self.points.part(faces)
+        points = None if self.points is None else self.points[self.place[faces]]
         return Sighting(self.boxes[faces], self.scores[faces], points, self.looks.get(at))
 
 
 class Sightings(Sequence[Sighting]):
-    """One sighting per frame, their points packed next to the first face of all."""
+    """One sighting per frame, their points packed."""
 
     def __init__(self) -> None:
         self._blocks: list[_Block] = []
         self._open: list[Sighting] = []
-        self._like: Points | None = None
 
     def extend(self, seen: Iterable[Sighting]) -> None:
         """Take the sightings of the frames that follow."""
         for sighting in seen:
             self._open.append(sighting)
             if len(self._open) == BLOCK_FRAMES:
-                self._close()
-
-    def _close(self) -> None:
-        seen, self._open = self._open, []
-        if self._like is None:
-            self._like = first_face(seen)
-        points = [np.asarray(each.points) for each in seen if isinstance(each.points, np.ndarray)]
-        counts = [0, *(len(each.scores) for each in seen)]
-        self._blocks.append(
-            _Block(
-                np.cumsum(counts, dtype=np.int32),
-                np.concatenate([each.boxes for each in seen]),
-                np.concatenate([each.scores for each in seen]),
-                PackedPoints.pack(np.concatenate(points), self._like) if points else None,
-                {at: each.looks for at, each in enumerate(seen) if each.looks is not None},
-            )
-        )
+                self._blocks.append(_block_of(self._open))
+                self._open = []
 
     def __len__(self) -> int:
         return len(self._blocks) * BLOCK_FRAMES + len(self._open)
@@ -85,3 +75,18 @@ class Sightings(Sequence[Sighting]):
 
     def __iter__(self) -> Iterator[Sighting]:
         return (self[at] for at in range(len(self)))
+
+
+def _block_of(seen: Sequence[Sighting]) -> _Block:
+    counts = [len(each.scores) for each in seen]
+    ranks = np.concatenate([np.arange(count) for count in counts])
+    order = np.argsort(ranks, kind="stable")
+    points = [each.points for each in seen if each.points is not None]
+    return _Block(
+        np.cumsum([0, *counts], dtype=np.int32),
+        np.concatenate([each.boxes for each in seen]),
+        np.concatenate([each.scores for each in seen]),
+        PackedPoints.pack(np.concatenate(points)[order]) if points else None,
+        np.argsort(order),
+        {at: each.looks for at, each in enumerate(seen) if each.looks is not None},
+    )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heygemd.errors import NoFaceError
-from heygemd.faces.detect import Sighting, areas, first_face, overlaps
+from heygemd.faces.detect import Sighting, areas, overlaps
 from heygemd.faces.likeness import ALIKE, Look
 from heygemd.faces.smooth import fill_gaps, runs, smooth
 from heygemd.packed import PackedPoints
@@ -87,15 +87,13 @@ def track_face(
         boxes[start + outliers(boxes[start:stop])] = np.nan
         which[person.at] = person.which
     detected = np.isfinite(boxes[:, 0])
-    like = first_face(sightings)
-    nobody = np.zeros((N_POINTS, 3), np.float32)
-    points = PackedPoints(n_frames, nobody if like is None else like) if has_points else None
+    points = PackedPoints(n_frames, N_POINTS) if has_points else None
     for start, stop in shots(n_frames, cuts):
         boxes[start:stop] = smooth(fill_gaps(boxes[start:stop], MAX_GAP), *BOXES_SMOOTHING)
         if points is not None:
             chosen = np.where(detected, which, -1)[start:stop]
-            for first, rows in _clean_points(sightings, range(start, stop), chosen):
-                points[first : first + len(rows)] = rows
+            for rows in _clean_points(sightings, range(start, stop), chosen):
+                points.append(rows)
     return FaceTrack(boxes, points, detected, cuts, tuple(alike))
 
 
@@ -118,8 +116,8 @@ def most_alike(
 
 def _clean_points(
     sightings: Sequence[Sighting], shot: range, which: NDArray[np.int64]
-) -> Iterator[tuple[int, Points]]:
-    """First frame and smoothed points of each block of one shot; NaN where no face is.
+) -> Iterator[Points]:
+    """Smoothed points of one shot, by the block; NaN where no face is.
 
     Args:
         sightings: one per frame.
@@ -136,7 +134,7 @@ def _clean_points(
                 if points is not None:
                     rows[row] = points[which[at - shot.start]]
         clean = smooth(fill_gaps(rows, MAX_GAP), *POINTS_SMOOTHING)
-        yield first, clean[first - begin : stop - begin]
+        yield clean[first - begin : stop - begin]
 
 
 def require_coverage(track: FaceTrack, min_coverage: float) -> None:
