@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,20 +23,20 @@ class CutFinder:
 
     def __init__(self) -> None:
         self._last: list[NDArray[np.float32]] = []
-        self._steps: list[tuple[float, float]] = []
+        self._steps, self._skips = array("f"), array("f")
 
     def add(self, frames: Film) -> None:
         """Take the clip's next frames."""
         for frame in frames:
             seen = _thumbnail(frame)
             before = self._last[-1] if self._last else seen
-            self._steps.append((_unlike(seen, before), _unlike(seen, (self._last or [seen])[0])))
+            self._steps.append(_unlike(seen, before))
+            self._skips.append(_unlike(seen, (self._last or [seen])[0]))
             self._last = [*self._last[-1:], seen]
 
     def cuts(self) -> tuple[int, ...]:
         """Sorted indices of frames that start a new shot, never 0."""
-        steps = np.array(self._steps, dtype=np.float32).reshape(-1, 2)
-        return find_cuts(steps[:, 0], steps[:, 1])
+        return find_cuts(np.array(self._steps), np.array(self._skips))
 
 
 def find_cuts(steps: NDArray[np.float32], skips: NDArray[np.float32]) -> tuple[int, ...]:
