@@ -329,12 +329,20 @@ class Daemon:
         self.pulse.metrics.watched(self.bell.troubles)
         self.pulse.queue(len(self.intake.jobs()), self.intake.waiting(), lost)
 
-    def _end(self) -> None:
+    def _finish(self) -> None:
         """Let the clips in hand end, unless there is no time for that."""
         while self.shop.executor.n_active and not self.stop.now():
-            for job in self.intake.jobs():
-                if job.id in self._runs:
-                    self._advance(job)
+            under_way = [job for job in self.intake.jobs() if job.id in self._runs]
+            if not under_way:  # their jobs are no longer ours
+                return
+            for job in under_way:
+                self._advance(job)
+
+    def _end(self) -> None:
+        try:
+            self._finish()
+        except TransientError as error:  # what is under way is given up, and done after the start
+            log.warning("intake.paused", code=error.reason, message=str(error))
         for run in self._runs.values():
             run.close()
         self.bell.close()

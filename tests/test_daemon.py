@@ -167,6 +167,65 @@ def test_a_stop_ends_the_loop_after_the_clip_in_hand():
     assert daemon.bell.closed
 
 
+class Pair(FakeExecutor):
+    """Has a second clip under way whenever it gives a result, as with two lanes."""
+
+    n_active = 0
+
+    def render(self, clips, prepare, *, alone=None):
+        under_way = []
+        try:
+            for clip in clips:
+                under_way.append(prepare(clip).clip)
+                self.n_active += 1
+                if len(under_way) == 2:
+                    yield self.ended(under_way)
+            while under_way:
+                yield self.ended(under_way)
+        finally:
+            self.n_active -= len(under_way)
+
+    def ended(self, under_way):
+        self.n_active -= 1
+        self.rendered.append(under_way[0].name)
+        return ClipResult(under_way.pop(0), "ok", n_frames=25, timings_s={"total": 1.0})
+
+
+def paired(n_clips=4):
+    queue, executor = FakeQueue(make_job(n_clips=n_clips)), Pair()
+    daemon = make_daemon(queue, executor)
+    daemon.shop = replace(daemon.shop, ending=daemon.stop.soon)
+    return daemon, queue, executor
+
+
+def test_a_stop_lets_both_clips_under_way_end_and_begins_no_third():
+    daemon, queue, executor = paired()
+    daemon.turn()
+    daemon.stop.ask()
+    daemon.run()
+    assert executor.rendered == ["clip1.mp4", "clip2.mp4"]
+    assert (executor.n_active, queue.forgiven, queue.closed) == (0, [], {})
+
+
+def test_a_stop_at_once_gives_up_what_is_under_way_and_counts_no_attempt():
+    daemon, queue, executor = paired()
+    daemon.turn()
+    daemon.stop.ask()
+    daemon.stop.ask()
+    daemon.run()
+    assert executor.rendered == ["clip1.mp4"]
+    assert queue.forgiven == [("lesson", "clip2.mp4")]
+
+
+def test_a_stop_waits_for_no_clip_of_a_job_that_another_daemon_took_over():
+    daemon, queue, executor = paired()
+    daemon.turn()
+    queue.accepted.clear()
+    daemon.stop.ask()
+    daemon.run()
+    assert executor.rendered == ["clip1.mp4"]
+
+
 def test_asking_twice_gives_up_the_clip_in_hand():
     stop = Stop()
     stop.ask()
