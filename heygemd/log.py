@@ -24,6 +24,7 @@ Event = Literal[
     "clip.published",
     "clip.retried",
     "clip.staged",
+    "code.unkept",
     "daemon.dumped",
     "daemon.failed",
     "daemon.ready",

@@ -4,7 +4,7 @@ from drawn_talker import BASIS, pose, shapes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heygemd.lips.warp import geometry, masks, mesh
+from heygemd.lips.warp import geometry, masks, mesh, triangles
 from heygemd.lips.warp.landmarks import OUTER
 from heygemd.opencv import cv2
 
@@ -41,7 +41,7 @@ def test_moving_triangles_cover_lips_and_chin_without_a_hole(step):
     lower_face = grid.to_cells(FACE[[61, 291, 17, 0, 152, 199, 164]]).round().astype(int)
 
     assert (ids[lower_face[:, 1], lower_face[:, 0]] > 0).all()
-    grown = mesh.spread_ids(ids, 1)
+    grown = triangles.spread(ids, 1)
     inner = grid.to_cells(FACE[[61, 146, 17, 375, 291, 0]]).round().astype(int)
     assert (
         grown[inner[:, 1].min() : inner[:, 1].max(), inner[:, 0].min() : inner[:, 0].max()] > 0

@@ -17,7 +17,10 @@ from heygemd.report import catalogue
 
 SCHEMA_VERSION = 1
 CLIPS_FAILED = "clips_failed"  # the code of a job whose only trouble is its clips'
-_PACKAGES = ("torch", "opencv-python", "ai-edge-litert", "numpy", "librosa", "imageio-ffmpeg", "av")
+_PACKAGES = (
+    *("torch", "opencv-python", "ai-edge-litert", "numpy", "numba", "librosa"),
+    *("imageio-ffmpeg", "av"),
+)
 
 
 @cache

@@ -20,6 +20,7 @@ from heygemd.lips.warp.landmarks import (
     OVAL,
 )
 from heygemd.lips.warp.landmarks import UPPER_INNER as UPPER
+from heygemd.lips.warp.triangles import Ids, fill, linear
 from heygemd.opencv import cv2
 
 N_FACE = 468  # the mesh without the irises
@@ -32,7 +33,6 @@ BOTH_ROWS = 0.95  # of a gap, all that upper and lower teeth fill together
 _NOSE = (1, 2, 4, 5, 19, 94, 97, 98, 326, 327)  # the wings of the nose never move
 MIN_EDGE_PX = 4  # of a rectangle worth filling
 _MIN_ALTITUDE_PX = 0.8  # flatter triangles extrapolate garbage
-_SHIFT = 4  # fractional bits of cv2's polygon corners
 
 Triangles = NDArray[np.int32]
 
@@ -239,7 +239,7 @@ def around(
     return Grid(left, top, right - left, bottom - top, max(1.0, step))
 
 
-def triangle_ids(points: Floats, triangles: Triangles, grid: Grid) -> NDArray[np.int32]:
+def triangle_ids(points: Floats, triangles: Triangles, grid: Grid) -> Ids:
     """(rows, columns) which triangle covers each cell, counted from 1; 0 where none does.
 
     Args:
@@ -247,28 +247,11 @@ def triangle_ids(points: Floats, triangles: Triangles, grid: Grid) -> NDArray[np
         triangles: (M, 3) into points; later ones lie on top.
         grid: where to look.
     """
-    ids = np.zeros(grid.shape, np.int32)
-    placed = grid.to_cells(points)[triangles]
-    sound = np.flatnonzero(_altitude(points[triangles]) > _MIN_ALTITUDE_PX)
-    fixed = np.round(placed[sound] * (1 << _SHIFT)).astype(np.int32)
-    fill, line = cv2.fillConvexPoly, cv2.LINE_8  # called some hundred times a frame
-    for number, triangle in zip((sound + 1).tolist(), list(fixed), strict=True):
-        fill(ids, triangle, number, line, _SHIFT)
-    return ids
+    corners = grid.to_cells(points)[triangles]
+    return fill(corners, *grid.shape, _MIN_ALTITUDE_PX / grid.step)
 
 
-def spread_ids(ids: NDArray[np.int32], n_cells: int) -> NDArray[np.int32]:
-    """The same ids, grown over cracks and over the rim by some cells."""
-    grown = ids.astype(np.float32)
-    kernel = np.ones((3, 3), np.uint8)
-    for _ in range(n_cells):
-        grown = np.where(grown == 0, cv2.dilate(grown, kernel), grown)
-    return grown.astype(np.int32)
-
-
-def offsets(
-    ids: NDArray[np.int32], triangles: Triangles, target: Floats, source: Floats, grid: Grid
-) -> Floats:
+def offsets(ids: Ids, triangles: Triangles, target: Floats, source: Floats, grid: Grid) -> Floats:
     """(rows, columns, 2) how far left-right and up-down of itself each cell's pixel comes from, px.
 
     Args:
@@ -278,23 +261,7 @@ def offsets(
         source: (P, 2) where its pixels come from, pixels of the source picture.
         grid: that of ``ids``.
     """
-    placed = grid.to_cells(target)[triangles].astype(np.float64)
-    moved = (source - target)[triangles].astype(np.float64)
-    plane = np.zeros((2, 3, len(triangles) + 1), np.float32)
-    plane[..., 1:] = _planes(placed, moved)
-    rows, columns = ids.shape
-    across = np.arange(columns, dtype=np.float32)
-    down = np.arange(rows, dtype=np.float32)[:, None]
-    at = ids.astype(np.intp)  # or every look below would convert them
-    along = []
-    for by_x, by_y, start in plane:  # one axis at a time: numpy is slow along short ones
-        sideways, lengthwise = by_x.take(at), by_y.take(at)
-        sideways *= across
-        lengthwise *= down
-        sideways += lengthwise
-        sideways += start.take(at)
-        along.append(sideways)
-    return np.asarray(cv2.merge(along))
+    return linear(ids, grid.to_cells(target)[triangles], (source - target)[triangles])
 
 
 def backward_map(offset: Floats, grid: Grid) -> tuple[Floats, Floats]:
@@ -312,28 +279,6 @@ def backward_map(offset: Floats, grid: Grid) -> tuple[Floats, Floats]:
     x = x + np.arange(grid.x_px, grid.x_px + size[0], dtype=np.float32)[None]
     y = y + np.arange(grid.y_px, grid.y_px + size[1], dtype=np.float32)[:, None]
     return np.asarray(x, np.float32), np.asarray(y, np.float32)
-
-
-def _planes(placed: NDArray[np.float64], moved: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(2, 3, M) by x, by y, at 0: the linear function with two given values at three corners."""
-    first, second = placed[:, 1] - placed[:, 0], placed[:, 2] - placed[:, 0]
-    area = first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0]
-    area = np.where(np.abs(area) < 1e-6, 1e-6, area)
-    rise, other = (moved[:, 1] - moved[:, 0]).T, (moved[:, 2] - moved[:, 0]).T
-    by_x = (rise * second[:, 1] - other * first[:, 1]) / area
-    by_y = (other * first[:, 0] - rise * second[:, 0]) / area
-    start = moved[:, 0].T - by_x * placed[:, 0, 0] - by_y * placed[:, 0, 1]
-    return np.stack([by_x, by_y, start], axis=1)
-
-
-def _altitude(corner: Floats) -> Floats:
-    """(M,) shortest altitude of (M, 3, 2) triangles."""
-    first, second = corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]
-    area = np.abs(first[:, 0] * second[:, 1] - first[:, 1] * second[:, 0])
-    third = second - first
-    squares = [side[:, 0] ** 2 + side[:, 1] ** 2 for side in (first, second, third)]
-    longest = np.sqrt(np.maximum(np.maximum(squares[0], squares[1]), squares[2]))
-    return np.asarray(area / (longest + 1e-6), np.float32)
 
 
 def _skirt(ring: NDArray[np.int64]) -> Triangles:

@@ -13,8 +13,10 @@ from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.keys import INSIDE_SHOWN, NO_TEETH, Key, Pixels
 from heygemd.lips.warp.landmarks import INNER, LIPS, LOWER_INNER, OUTER, UPPER_INNER
+from heygemd.lips.warp.light import relit
 from heygemd.lips.warp.lipline import TOUCH
 from heygemd.lips.warp.mesh import Grid, Mesh
+from heygemd.lips.warp.triangles import spread
 from heygemd.opencv import cv2
 
 MAP_CELLS = 80  # per IOD; the map of the lips has an edge between them
@@ -26,8 +28,6 @@ CLOSED = 0.012  # IOD; under it there is no inside
 STRETCH = (1.25, 1.75)  # the dark between borrowed teeth, stretched more than this, is painted
 WIDER = (0.015, 0.035)  # IOD; so far must a key be outdone before any of it is painted
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
-SLOPE_SHARE = 0.7  # of a fall of light across the ring, the rest may be chance
-BLUSH = 0.06  # of a colour; skin changes by this much in the same light, and teeth do not
 THREAD = (0.015, 0.06)  # IOD of aperture: less light enters below the second, least at the first
 NEARER = 0.05  # IOD; lips of a key that come nearer by so much let less light in than they did
 LEAST_LOSS = 0.03  # of light; less of a loss is not seen
@@ -36,7 +36,6 @@ WARMTH = np.array([1.12, 1.03, 0.85], np.float32)  # the loss of blue, green and
 SOFTER = 0.7  # of the layer's detail; a frame with less is blurred, by motion mostly
 MAX_BLUR_PX = 4.0
 LEAST_DETAIL = 2.5  # grey levels; less is a drawing or noise, and says nothing of blur
-_GAINS = (0.55, 1.7)  # how far a borrowed mouth may be lightened or darkened
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +141,7 @@ def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Pixels]:
     triangles = mesh.mouth if closed else np.concatenate([mesh.mouth, mesh.inside])
     reach = meshes.teeth_reach(_gape(aim))
     target = meshes.with_teeth(aim.goal, anchors, reach[0])
-    ids = meshes.spread_ids(meshes.triangle_ids(target, triangles, spot.grid), 2)
+    ids = spread(meshes.triangle_ids(target, triangles, spot.grid), 2)
     sigma = 0.022 * aim.iod_px * min(1.0, aim.aperture / 0.05) / spot.grid.step
     fitted = []
     for key, _ in aim.keys:
@@ -201,31 +200,8 @@ def _lips_without_inside(key: Key, aperture: float) -> Floats:
 
 
 def _recolour(layer: Pixels, spot: Spot) -> Floats:
-    """The layer in this frame's light: brightness and tint, and how they fall off to the sides."""
-    if spot.ring.sum() < 30:
-        return layer.astype(np.float32)
-    ratio = (spot.around(spot.skin) + 1.0) / (spot.around(layer) + 1.0)
-    # Folds that only one of both has are dark, but say nothing of the light.
-    gain = np.clip(masks.median(ratio), *_GAINS).astype(np.float32)
-    grey = ratio @ (1.0 / (3.0 * gain))
-    ramps = [np.ones(size, np.float32) for size in layer.shape[:2]]
-    for axis, place in enumerate(np.nonzero(spot.ring)):
-        middle = (spot.ring.shape[axis] - 1) / 2.0
-        far = place > middle
-        if min(far.sum(), (~far).sum()) < 15:
-            continue
-        tilt = masks.median(grey[far]) / masks.median(grey[~far])
-        lever = 2.0 * np.abs(place - middle).mean() / max(1.0, middle)
-        slope = np.float32(np.clip(SLOPE_SHARE * np.log(tilt) / lever, -0.25, 0.25))
-        ramps[axis] += np.linspace(-1.0, 1.0, layer.shape[axis], dtype=np.float32) * slope
-    rows = layer.reshape(len(layer), -1)  # numpy is slow along a last axis of three
-    lit = rows * (ramps[1][:, None] * gain).ravel()
-    lit *= ramps[0][:, None]
-    lit = lit.reshape(layer.shape)
-    blush = np.clip(np.log(gain / gain.mean()), -BLUSH, BLUSH)
-    box = masks.box(spot.inside)
-    lit[box] *= 1.0 + spot.inside[box][..., None] * (np.exp(-blush) - 1.0)
-    return np.asarray(lit, np.float32)
+    """The layer in this frame's light."""
+    return relit(layer, spot.skin, spot.ring, spot.stride, spot.inside)
 
 
 def _dim(layer: Floats, spot: Spot, aim: Aim, key: Key) -> Floats:

@@ -11,6 +11,7 @@ from heygemd.lips.warp import overlay
 from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.keys import Pixels
+from heygemd.lips.warp.light import lay
 from heygemd.lips.warp.mesh import Grid, Mesh
 from heygemd.opencv import cv2
 from heygemd.planes import Picture, cut_around
@@ -44,13 +45,7 @@ def draw(frame: Picture, aim: Aim, mesh: Mesh) -> Patch | None:
     if spot is not None:
         rows, columns = spot.within(grid)
         layer = overlay.borrow(spot, aim, anchors, mesh)
-        covered = spot.alpha * aim.share
-        layer -= spot.skin
-        layer *= cv2.merge([covered] * 3)
-        layer += spot.skin
-        layer += np.float32(0.5)  # the cast below truncates
-        skin[rows, columns] = layer.clip(0.0, 255.0, out=layer)
-        alpha[rows, columns] = np.maximum(alpha[rows, columns], np.minimum(1.0, 20.0 * covered))
+        lay(skin[rows, columns], alpha[rows, columns], layer, spot.alpha, aim.share)
     return Patch(grid.x_px, grid.y_px, skin, alpha, aim.done)
 
 
