@@ -90,9 +90,10 @@ def test_offsets_undo_an_affine_motion_exactly_inside_the_mesh(dx, dy, scale):
 @pytest.mark.parametrize("step", [1.0, 3.0])
 def test_a_map_without_offset_leaves_every_pixel_alone(step):
     grid = mesh.around(np.array([[10.0, 20.0], [57.0, 81.0]]), (200, 200), step)
-    x, y = mesh.backward_map(np.zeros((*grid.shape, 2), np.float32), grid)
+    x, y, far = mesh.backward_map(np.zeros((*grid.shape, 2), np.float32), grid)
 
-    assert x.shape == (grid.height_px, grid.width_px)
+    assert x.shape == y.shape == (grid.height_px, grid.width_px)
+    assert not far.any()
     assert (x[0] == np.arange(grid.x_px, grid.x_px + grid.width_px)).all()
     assert (y[:, 0] == np.arange(grid.y_px, grid.y_px + grid.height_px)).all()
 
@@ -121,7 +122,7 @@ def test_a_mouth_outside_the_frame_has_no_rectangle():
 
 def test_teeth_keep_their_length_whatever_the_gap():
     wide = geometry.to_image(shapes([0.3]), pose(1))[0, :468, :2]
-    reach = mesh.teeth_reach(mesh.Gape(wide, FACE, 70.0, 35.0, 0.5, 0.35))
+    reach = mesh.Gape(wide, FACE, 70.0, 35.0, 0.5, 0.35).reach
 
     np.testing.assert_allclose(reach[0], 2.0 * reach[1], rtol=1e-5)
     assert (reach[0] <= 70.0 * mesh.TEETH_UPPER + 1e-3).all()
@@ -134,7 +135,7 @@ def test_teeth_that_fill_a_gap_are_drawn_a_little_longer_with_it():
     )
 
     def longer(target, teeth):
-        seen, shown = mesh.teeth_reach(mesh.Gape(target, own, 70.0, 70.0, teeth, 0.03))
+        seen, shown = mesh.Gape(target, own, 70.0, 70.0, teeth, 0.03).reach
         return seen[0, 4] / shown[0, 4], seen[1, 4] / shown[1, 4]
 
     assert longer(wider, 0.92) == pytest.approx((1.08, 1.0), abs=0.02)
@@ -153,7 +154,7 @@ def test_triangles_of_the_mouth_lie_above_the_gap_first():
 
 
 def test_rows_of_teeth_lie_between_the_lips():
-    reach = mesh.teeth_reach(mesh.Gape(FACE, FACE, 70.0, 70.0, 0.5, 0.35))[0]
+    reach = mesh.Gape(FACE, FACE, 70.0, 70.0, 0.5, 0.35).reach[0]
     every = mesh.with_teeth(FACE, ANCHORS, reach)
     upper, lower = every[-18:-9], every[-9:]
 

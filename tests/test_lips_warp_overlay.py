@@ -95,7 +95,8 @@ def test_teeth_and_lips_that_would_be_stretched_are_painted_over_and_the_dark_is
     spot = overlay.find_spot(clip.frames[2], aim.goal, whole, aim.iod_px, aim.aperture)
     layer = np.full((*spot.alpha.shape, 3), 90.0, np.float32)
 
-    filled = overlay._fill(layer, spot, replace(aim, keys=((key, 1.0),)))
+    aim = replace(aim, keys=((key, 1.0),))
+    filled = overlay._fill(layer, spot, aim, overlay._gape(aim))
 
     is_dark = teeth == keys.NO_TEETH and flesh == 0.0
     assert (np.abs(filled - layer).max() < 1.0) == is_dark
@@ -196,7 +197,7 @@ def test_no_teeth_are_seen_between_lips_of_an_open_mouth_that_are_closed(plan_an
     spot, _ = laid_over(plan_and_clip, 5)
     anchors = mesh.anchor_points(aim.points, MESH)
 
-    (fitted,) = overlay._fit(spot, aim, anchors, MESH)
+    (fitted,) = overlay._fit(spot, aim, overlay._gape(aim), anchors, MESH)
 
     outline = overlay.masks.swell(spot.goal[list(overlay.OUTER)], 0.9, 0.7)
     lips = overlay.masks.polygon(outline, fitted.shape)
@@ -224,7 +225,9 @@ def test_beyond_the_corners_of_closed_lips_skin_goes_on_without_a_break(plan_and
     aim = replace(aim, keys=((key, 1.0),))
     spot, _ = laid_over(plan_and_clip, 5)
 
-    (fitted,) = overlay._fit(spot, aim, mesh.anchor_points(aim.points, MESH), MESH)
+    (fitted,) = overlay._fit(
+        spot, aim, overlay._gape(aim), mesh.anchor_points(aim.points, MESH), MESH
+    )
 
     beyond = spot.alpha > 0.0
     columns = np.arange(fitted.shape[1])

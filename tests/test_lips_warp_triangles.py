@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heygemd.lips.warp import triangles
+from heygemd.opencv import cv2
 
 ROWS, COLUMNS = 30, 40
 
@@ -13,6 +14,12 @@ def random_corners(seed, n_triangles=60):
     middles = draw.uniform(-6, [COLUMNS + 6, ROWS + 6], (n_triangles, 1, 2))
     sizes = draw.choice([0.4, 3.0, 15.0], (n_triangles, 1, 1))
     return (middles + sizes * draw.uniform(-1, 1, (n_triangles, 3, 2))).astype(np.float32)
+
+
+def meshed(corners):
+    """The points and the triangles of (M, 3, 2) corners."""
+    points = np.ascontiguousarray(corners, np.float32).reshape(-1, 2)
+    return points, np.arange(len(points), dtype=np.int32).reshape(-1, 3)
 
 
 def depth(corners):
@@ -47,7 +54,7 @@ def test_triangles_cover_what_lies_in_them_or_half_a_cell_beyond_the_later_ones_
         wanted[deep >= 0] = number
         is_sure = np.where(deep > 1e-4, True, is_sure) & (np.abs(deep) > 1e-4)
 
-    ids = triangles.fill(corners, ROWS, COLUMNS, 0.8)
+    ids = triangles.fill(*meshed(corners), ROWS, COLUMNS, 0.8)
 
     np.testing.assert_array_equal(ids[is_sure], wanted[is_sure])
     assert is_sure.mean() > 0.99
@@ -65,7 +72,7 @@ def test_neighbours_leave_no_crack_though_flat_ones_are_left_out(seed, least):
     lower = np.stack([points[:-1, 1:], points[1:, :-1], points[1:, 1:]], axis=2)
     corners = np.concatenate([upper.reshape(-1, 3, 2), lower.reshape(-1, 3, 2)])
 
-    ids = triangles.fill(np.ascontiguousarray(corners), ROWS, COLUMNS, least)
+    ids = triangles.fill(*meshed(corners), ROWS, COLUMNS, least)
 
     assert (ids[2:-2, 2:-2] > 0).all()
 
@@ -73,7 +80,7 @@ def test_neighbours_leave_no_crack_though_flat_ones_are_left_out(seed, least):
 def test_a_triangle_without_an_area_covers_nothing():
     line = np.array([[[2, 3], [10, 11], [20, 21]]], np.float32)
 
-    assert not triangles.fill(line, ROWS, COLUMNS, 0.0).any()
+    assert not triangles.fill(*meshed(line), ROWS, COLUMNS, 0.0).any()
 
 
 def test_ids_grow_over_cracks_and_the_rim_and_the_highest_neighbour_wins():
@@ -95,9 +102,9 @@ def test_a_linear_function_given_at_the_corners_is_found_at_every_cell(seed):
     corners = random_corners(seed)
     draw = np.random.default_rng(seed)
     by_place, at_zero = draw.normal(size=(2, 2)), draw.normal(size=2)
-    ids = triangles.fill(corners, ROWS, COLUMNS, 0.8)
+    ids = triangles.fill(*meshed(corners), ROWS, COLUMNS, 0.8)
 
-    found = triangles.linear(ids, corners, (corners @ by_place + at_zero).astype(np.float32))
+    found = triangles.linear(ids, *meshed(corners), meshed(corners @ by_place + at_zero)[0])
 
     y, x = np.mgrid[:ROWS, :COLUMNS]
     wanted = np.stack([x, y], axis=-1) @ by_place + at_zero
@@ -108,9 +115,22 @@ def test_a_linear_function_given_at_the_corners_is_found_at_every_cell(seed):
 @pytest.mark.parametrize("seed", range(3))
 def test_the_same_triangles_give_the_same_bytes(seed):
     corners = random_corners(seed)
-    moved = corners[::-1].copy()
-    ids = triangles.fill(corners, ROWS, COLUMNS, 0.8)
-    found = triangles.linear(ids, corners, moved)
+    moved = meshed(corners[::-1])[0]
+    ids = triangles.fill(*meshed(corners), ROWS, COLUMNS, 0.8)
+    found = triangles.linear(ids, *meshed(corners), moved)
 
-    assert triangles.fill(corners.copy(), ROWS, COLUMNS, 0.8).tobytes() == ids.tobytes()
-    assert triangles.linear(ids.copy(), corners, moved).tobytes() == found.tobytes()
+    assert triangles.fill(*meshed(corners), ROWS, COLUMNS, 0.8).tobytes() == ids.tobytes()
+    assert triangles.linear(ids.copy(), *meshed(corners), moved).tobytes() == found.tobytes()
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(4, 30), st.integers(4, 30))
+def test_a_map_is_stretched_as_pictures_are(rows, columns, height, width):
+    offset = np.random.default_rng(rows).normal(size=(rows, columns, 2)).astype(np.float32)
+
+    x, y, far = triangles.stretch(offset, height, width, 7, 90)
+
+    wanted = cv2.resize(offset, (width, height), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(x, wanted[..., 0] + np.arange(7, 7 + width), atol=1e-4)
+    np.testing.assert_allclose(y.T, wanted[..., 1].T + np.arange(90, 90 + height), atol=1e-4)
+    np.testing.assert_allclose(far, np.abs(wanted).max(axis=2), atol=1e-5)

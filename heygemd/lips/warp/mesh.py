@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
@@ -20,8 +22,7 @@ from heygemd.lips.warp.landmarks import (
     OVAL,
 )
 from heygemd.lips.warp.landmarks import UPPER_INNER as UPPER
-from heygemd.lips.warp.triangles import Ids, fill, linear
-from heygemd.opencv import cv2
+from heygemd.lips.warp.triangles import Ids, Triangles, fill, linear, stretch
 
 N_FACE = 468  # the mesh without the irises
 ANCHOR_REACH = 1.22  # anchors stand this much further from the nose than the face's outline
@@ -33,8 +34,7 @@ BOTH_ROWS = 0.95  # of a gap, all that upper and lower teeth fill together
 _NOSE = (1, 2, 4, 5, 19, 94, 97, 98, 326, 327)  # the wings of the nose never move
 MIN_EDGE_PX = 4  # of a rectangle worth filling
 _MIN_ALTITUDE_PX = 0.8  # flatter triangles extrapolate garbage
-
-Triangles = NDArray[np.int32]
+_GAP_ABOVE, _GAP_BELOW = np.array(UPPER[1:-1]), np.array(LOWER_INNER[1:-1])
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ class Grid:
     def shape(self) -> tuple[int, int]:
         """Rows and columns of cells."""
         return (
-            max(1, int(np.ceil(self.height_px / self.step))),
-            max(1, int(np.ceil(self.width_px / self.step))),
+            max(1, math.ceil(self.height_px / self.step)),
+            max(1, math.ceil(self.width_px / self.step)),
         )
 
     @property
@@ -97,9 +97,10 @@ class Grid:
     def to_cells(self, points: Floats) -> Floats:
         """(P, 2) frame pixels as grid coordinates; whole numbers are centres of cells."""
         down, across = self.cells
-        corner = np.array([self.x_px - 0.5, self.y_px - 0.5], np.float32)
-        scaled = (points - corner) / np.array([across, down], np.float32)
-        return np.asarray(scaled - 0.5, np.float32)
+        first = self.x_px + (across - 1.0) / 2, self.y_px + (down - 1.0) / 2
+        placed = points - np.array(first, np.float32)
+        placed /= np.array([across, down], np.float32)
+        return placed
 
 
 def build_mesh(basis: Basis) -> Mesh:
@@ -139,14 +140,14 @@ def with_teeth(points: Floats, anchors: Floats, reach_px: Floats) -> Floats:
         anchors: (R, 2) px, from ``anchor_points``.
         reach_px: (2, 9) how far the upper and the lower row of teeth hang from their lips.
     """
-    up, low = points[list(UPPER[1:-1])], points[list(LOWER_INNER[1:-1])]
+    up, low = points[_GAP_ABOVE], points[_GAP_BELOW]
     gap = low - up
-    along = gap / np.maximum(np.linalg.norm(gap, axis=1, keepdims=True), 1e-3)
+    along = gap / np.maximum(np.hypot(gap[:, :1], gap[:, 1:]), 1e-3)
     upper_row, lower_row = up + along * reach_px[0][:, None], low - along * reach_px[1][:, None]
     return np.concatenate([points, anchors, upper_row, lower_row])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Gape:
     """The gap between the lips, in the target and in the key that lends its inside.
 
@@ -166,35 +167,37 @@ class Gape:
     teeth: float
     lower_teeth: float
 
+    @cached_property
     def heights(self) -> tuple[Floats, Floats]:
         """(9,) IOD, of the gap in the target, and in the key."""
-        up, low = list(UPPER[1:-1]), list(LOWER_INNER[1:-1])
-        wide = np.linalg.norm(self.target[low] - self.target[up], axis=1) / self.target_iod_px
-        own = np.linalg.norm(self.key[low] - self.key[up], axis=1) / self.key_iod_px
-        return np.asarray(wide, np.float32), np.asarray(own, np.float32)
+        wide = (self.target[_GAP_BELOW] - self.target[_GAP_ABOVE]) / np.float32(self.target_iod_px)
+        own = (self.key[_GAP_BELOW] - self.key[_GAP_ABOVE]) / np.float32(self.key_iod_px)
+        return np.hypot(wide[:, 0], wide[:, 1]), np.hypot(own[:, 0], own[:, 1])
 
+    @cached_property
+    def reach(self) -> Floats:
+        """(2, 2, 9) px, of the upper and lower row of teeth, first in the target, then in the key.
 
-def teeth_reach(gape: Gape) -> Floats:
-    """(2, 2, 9) px, reach of the upper and lower row of teeth, first in the target, then the key.
-
-    The same length of tooth is taken from both, as much as the narrower of both mouths shows. Upper
-    ones that fill the gap are drawn a little longer with it: nothing else is there to be stretched.
-    """
-    wide, own = gape.heights()
-    gap = np.minimum(wide, own)
-    upper = np.minimum(TEETH_UPPER, min(gape.teeth, BOTH_ROWS - gape.lower_teeth) * gap)
-    lower = np.minimum(TEETH_LOWER, gape.lower_teeth * gap)
-    longest = 1.0 + (LONGER - 1.0) * smoothstep((gape.teeth - FULL[0]) / (FULL[1] - FULL[0]))
-    longer = np.clip(wide / np.maximum(own, 1e-3), 1.0, longest)
-    reach = np.stack([upper * longer, lower, upper, lower]).reshape(2, 2, -1)
-    sizes = np.array([gape.target_iod_px, gape.key_iod_px])
-    return np.asarray(reach * sizes[:, None, None], np.float32)
+        The same length of tooth is taken from both, as much as the narrower of both mouths shows.
+        Upper ones that fill the gap are drawn a little longer with it: nothing else is there to be
+        stretched.
+        """
+        wide, own = self.heights
+        gap = np.minimum(wide, own)
+        upper = np.minimum(TEETH_UPPER, min(self.teeth, BOTH_ROWS - self.lower_teeth) * gap)
+        lower = np.minimum(TEETH_LOWER, self.lower_teeth * gap)
+        longest = 1.0 + (LONGER - 1.0) * smoothstep((self.teeth - FULL[0]) / (FULL[1] - FULL[0]))
+        longer = (wide / np.maximum(own, 1e-3)).clip(1.0, longest)
+        reach = np.array([[upper * longer, lower], [upper, lower]], np.float32)
+        reach[0] *= self.target_iod_px
+        reach[1] *= self.key_iod_px
+        return reach
 
 
 def behind_teeth(gape: Gape) -> tuple[Floats, float]:
     """(18, 2) px outline of what lies between both rows of teeth, and how much it is stretched."""
-    reach = teeth_reach(gape)
-    wide, own = gape.heights()
+    reach = gape.reach
+    wide, own = gape.heights
     between = float((wide - reach[0].sum(axis=0) / gape.target_iod_px).mean())
     shown = float((own - reach[1].sum(axis=0) / gape.key_iod_px).mean())
     rows = with_teeth(gape.target, np.zeros((0, 2), np.float32), reach[0])[N_FACE:]
@@ -225,8 +228,8 @@ def around(
         pad_px: added on all sides.
         within: another limit.
     """
-    left, top = (int(edge) - pad_px for edge in np.floor(points.min(axis=0)))
-    right, bottom = (int(edge) + pad_px + 1 for edge in np.ceil(points.max(axis=0)))
+    left, top = (math.floor(edge) - pad_px for edge in points.min(axis=0).tolist())
+    right, bottom = (math.ceil(edge) + pad_px + 1 for edge in points.max(axis=0).tolist())
     if frame_shape is not None:
         left, top = max(0, left), max(0, top)
         right, bottom = min(frame_shape[1], right), min(frame_shape[0], bottom)
@@ -247,8 +250,8 @@ def triangle_ids(points: Floats, triangles: Triangles, grid: Grid) -> Ids:
         triangles: (M, 3) into points; later ones lie on top.
         grid: where to look.
     """
-    corners = grid.to_cells(points)[triangles]
-    return fill(corners, *grid.shape, _MIN_ALTITUDE_PX / grid.step)
+    least = _MIN_ALTITUDE_PX / grid.step
+    return fill(grid.to_cells(points), triangles, *grid.shape, least)
 
 
 def offsets(ids: Ids, triangles: Triangles, target: Floats, source: Floats, grid: Grid) -> Floats:
@@ -261,24 +264,17 @@ def offsets(ids: Ids, triangles: Triangles, target: Floats, source: Floats, grid
         source: (P, 2) where its pixels come from, pixels of the source picture.
         grid: that of ``ids``.
     """
-    return linear(ids, grid.to_cells(target)[triangles], (source - target)[triangles])
+    return linear(ids, grid.to_cells(target), triangles, source - target)
 
 
-def backward_map(offset: Floats, grid: Grid) -> tuple[Floats, Floats]:
-    """Full-size x and y maps for ``cv2.remap``, in pixels of the source picture.
+def backward_map(offset: Floats, grid: Grid) -> Floats:
+    """(3, h, w) full-size x and y maps for ``cv2.remap``, px of the source picture, and how far.
 
     Args:
         offset: (rows, columns, 2) from ``offsets``.
         grid: its grid.
     """
-    size = (grid.width_px, grid.height_px)
-    x, y = cv2.split(offset)
-    if offset.shape[:2] != (grid.height_px, grid.width_px):
-        x = cv2.resize(x, size, interpolation=cv2.INTER_LINEAR)
-        y = cv2.resize(y, size, interpolation=cv2.INTER_LINEAR)
-    x = x + np.arange(grid.x_px, grid.x_px + size[0], dtype=np.float32)[None]
-    y = y + np.arange(grid.y_px, grid.y_px + size[1], dtype=np.float32)[:, None]
-    return np.asarray(x, np.float32), np.asarray(y, np.float32)
+    return stretch(offset, grid.height_px, grid.width_px, grid.x_px, grid.y_px)
 
 
 def _skirt(ring: NDArray[np.int64]) -> Triangles:

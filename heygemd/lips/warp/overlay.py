@@ -122,31 +122,31 @@ def borrow(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> Floats:
         anchors: (R, 2) from ``mesh.anchor_points``.
         mesh: the triangles.
     """
-    fitted = _fit(spot, aim, anchors, mesh)
+    gape = _gape(aim)
+    fitted = _fit(spot, aim, gape, anchors, mesh)
     layers = [
         _dim(_recolour(_match_blur(layer, spot, aim.usual_detail), spot), spot, aim, key)
         for layer, (key, _) in zip(fitted, aim.keys, strict=True)
     ]
-    layer = _fill(layers[0], spot, aim)
+    layer = _fill(layers[0], spot, aim, gape)
     if len(layers) > 1:
         mixed = layer + (layers[1] - layer) * np.float32(aim.keys[1][1])
         layer = mixed + (layer - mixed) * spot.inside[..., None]
     return _seal(layer, spot, aim)
 
 
-def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Pixels]:
+def _fit(spot: Spot, aim: Aim, gape: meshes.Gape, anchors: Floats, mesh: Mesh) -> list[Pixels]:
     """Each key's pixels where the goal has them."""
     first = aim.keys[0][0]
     closed = aim.aperture <= CLOSED
     triangles = mesh.mouth if closed else np.concatenate([mesh.mouth, mesh.inside])
-    reach = meshes.teeth_reach(_gape(aim))
-    target = meshes.with_teeth(aim.goal, anchors, reach[0])
+    target = meshes.with_teeth(aim.goal, anchors, gape.reach[0])
     ids = spread(meshes.triangle_ids(target, triangles, spot.grid), 2)
     sigma = 0.022 * aim.iod_px * min(1.0, aim.aperture / 0.05) / spot.grid.step
     fitted = []
     for key, _ in aim.keys:
         points = _lips_without_inside(key, aim.aperture)
-        source = meshes.with_teeth(points, anchors, reach[1] * (key.iod_px / first.iod_px))
+        source = meshes.with_teeth(points, anchors, gape.reach[1] * (key.iod_px / first.iod_px))
         offset = meshes.offsets(ids, triangles, target, source, spot.grid)
         if closed and key.leak > TOUCH[0]:
             # A map of both lips in one would lead from one to the other by way of the teeth.
@@ -154,7 +154,7 @@ def _fit(spot: Spot, aim: Aim, anchors: Floats, mesh: Mesh) -> list[Pixels]:
             offset = np.asarray(cv2.copyTo(upper, _above(spot), lower))
         elif sigma > 0.4:
             offset = np.asarray(cv2.GaussianBlur(offset, (0, 0), sigma))
-        x, y = meshes.backward_map(offset, spot.grid)
+        x, y, _ = meshes.backward_map(offset, spot.grid)
         pixels = cv2.remap(key.pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
         fitted.append(np.asarray(pixels, np.uint8))
     return fitted
@@ -232,7 +232,7 @@ def _match_blur(layer: Pixels, spot: Spot, usual_detail: float) -> Pixels:
     return np.asarray(cv2.GaussianBlur(layer, (0, 0), sigma), np.uint8)
 
 
-def _fill(layer: Floats, spot: Spot, aim: Aim) -> Floats:
+def _fill(layer: Floats, spot: Spot, aim: Aim, gape: meshes.Gape) -> Floats:
     """The layer with its inside painted, where there is none to borrow or not enough of it."""
     if aim.aperture <= CLOSED / 2:
         return layer
@@ -240,7 +240,7 @@ def _fill(layer: Floats, spot: Spot, aim: Aim) -> Floats:
     first = aim.keys[0][0]
     dark = first.teeth == NO_TEETH and first.flesh < INSIDE_SHOWN[1]  # stretching does not harm it
     if aim.painted < 1.0 and aim.aperture > CLOSED and not dark:
-        between, stretch = meshes.behind_teeth(_gape(aim))
+        between, stretch = meshes.behind_teeth(gape)
         lacking = meshes.smoothstep((stretch - STRETCH[0]) / (STRETCH[1] - STRETCH[0]))
         wider = aim.aperture - first.aperture
         lacking = lacking * meshes.smoothstep((wider - WIDER[0]) / (WIDER[1] - WIDER[0]))

@@ -13,6 +13,7 @@ from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.keys import Pixels
 from heygemd.lips.warp.light import lay
 from heygemd.lips.warp.mesh import Grid, Mesh
+from heygemd.lips.warp.triangles import Triangles
 from heygemd.opencv import cv2
 from heygemd.planes import Picture, cut_around
 from heygemd.records import Patch
@@ -35,7 +36,9 @@ def draw(frame: Picture, aim: Aim, mesh: Mesh) -> Patch | None:
     moving = (source != target).any(axis=1)
     whole = mesh.skin if aim.share < 1.0 else mesh.bare
     triangles = whole[moving[whole].any(axis=1)]
-    reach = np.concatenate([target[np.unique(triangles)], overlay.extent(aim.goal, aim.iod_px)])
+    reaching = np.zeros(len(target), np.bool_)
+    reaching[triangles] = True
+    reach = np.concatenate([target[reaching], overlay.extent(aim.goal, aim.iod_px)])
     cell_px = aim.iod_px / SKIN_CELLS
     grid = meshes.around(reach, frame.shape, cell_px, pad_px=2 + int(2 * cell_px))
     if grid is None:
@@ -53,7 +56,7 @@ def _settle(points: Floats, goal: Floats) -> Floats:
     """The goal, drawn back to the frame's own points where the difference cannot be seen."""
     moved = goal - points
     least, enough = STILL_PX
-    far = np.linalg.norm(moved, axis=1, keepdims=True)
+    far = np.hypot(moved[:, :1], moved[:, 1:])
     share = meshes.smoothstep((far - least) / (enough - least))
     return np.asarray(points + moved * share, np.float32)
 
@@ -62,7 +65,7 @@ def _move_skin(  # noqa: PLR0913, PLR0917 - a mesh in two places, in one picture
     frame: Picture,
     source: Floats,
     target: Floats,
-    triangles: meshes.Triangles,
+    triangles: Triangles,
     grid: Grid,
     iod_px: float,
 ) -> tuple[Pixels, Floats]:
@@ -75,8 +78,8 @@ def _move_skin(  # noqa: PLR0913, PLR0917 - a mesh in two places, in one picture
     reach = np.array(limits, np.float32).T + np.stack([np.zeros_like(last), last])
     near, (left, top) = cut_around(frame, reach + np.array([grid.x_px, grid.y_px]), 3)
     here = replace(grid, x_px=grid.x_px - int(left), y_px=grid.y_px - int(top))
-    map_x, map_y = meshes.backward_map(offset, here)
+    map_x, map_y, far = meshes.backward_map(offset, here)
     moved = cv2.remap(near, map_x, map_y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    far = np.maximum(np.abs(offset[..., 0]), np.abs(offset[..., 1]))
-    alpha = cv2.resize(np.clip(8.0 * (far - 0.01), 0.0, 1.0), (grid.width_px, grid.height_px))
-    return np.asarray(moved, np.uint8), np.asarray(alpha, np.float32)
+    far -= np.float32(0.01)
+    far *= np.float32(8.0)
+    return np.asarray(moved, np.uint8), far.clip(0.0, 1.0, out=far)

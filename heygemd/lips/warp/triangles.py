@@ -12,29 +12,35 @@ from heygemd.compiled import compiled
 Ids = NDArray[np.int32]
 """(rows, columns) which triangle covers a cell, counted from 1; 0 where none does."""
 
+Triangles = NDArray[np.int32]
+"""(M, 3) three points each."""
 
-@compiled("int32[:,::1](float32[:,:,::1], int64, int64, float32)")
-def fill(corners: NDArray[np.float32], rows: int, columns: int, least: float) -> Ids:
+
+@compiled("int32[:,::1](float32[:,::1], int32[:,::1], int64, int64, float32)")
+def fill(
+    points: NDArray[np.float32], triangles: Triangles, rows: int, columns: int, least: float
+) -> Ids:
     """Triangles laid over a grid, later ones on top; they reach half a cell over their edges.
 
     So none of them is too thin to be seen, and no crack is left between neighbours.
 
     Args:
-        corners: (M, 3, 2) x y, whole numbers are the middles of cells.
+        points: (P, 2) x y, whole numbers are the middles of cells.
+        triangles: (M, 3) into points.
         rows: of the grid.
         columns: of the grid.
         least: altitude, in cells; flatter triangles are left out.
     """
     ids = np.zeros((rows, columns), np.int32)
     side, slope, start, wide = np.empty(3), np.empty(3), np.empty(3), np.empty(3)
-    for number in range(corners.shape[0]):
-        corner = corners[number]
+    for number in range(triangles.shape[0]):
         area, longest = 0.0, 0.0
         left, top = np.float64(columns), np.float64(rows)
         right, bottom = -1.0, -1.0
         for at in range(3):
-            x, y = np.float64(corner[at, 0]), np.float64(corner[at, 1])
-            dx, dy = corner[(at + 1) % 3, 0] - x, corner[(at + 1) % 3, 1] - y
+            here, there = triangles[number, at], triangles[number, (at + 1) % 3]
+            x, y = np.float64(points[here, 0]), np.float64(points[here, 1])
+            dx, dy = points[there, 0] - x, points[there, 1] - y
             area += x * dy - y * dx
             longest = max(longest, dx * dx + dy * dy)
             left, right = min(left, x), max(right, x)
@@ -83,28 +89,30 @@ def spread(ids: Ids, n_cells: int) -> Ids:
     return ids
 
 
-@compiled("float32[:,:,::1](int32[:,::1], float32[:,:,::1], float32[:,:,::1])")
+@compiled("float32[:,:,::1](int32[:,::1], float32[:,::1], int32[:,::1], float32[:,::1])")
 def linear(
-    ids: Ids, corners: NDArray[np.float32], moved: NDArray[np.float32]
+    ids: Ids, points: NDArray[np.float32], triangles: Triangles, moved: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """(rows, columns, 2) x y of a linear function per triangle, given at its corners; 0 elsewhere.
+    """(rows, columns, 2) x y of a linear function per triangle, given at points; 0 elsewhere.
 
     Args:
         ids: from ``fill``.
-        corners: (M, 3, 2) of the triangles that ``ids`` counts, in cells.
-        moved: (M, 3, 2) values at these corners.
+        points: (P, 2) x y, in cells.
+        triangles: (M, 3) into points, those that ``ids`` counts.
+        moved: (P, 2) values at the points.
     """
-    planes = np.zeros((corners.shape[0] + 1, 2, 3), np.float32)
-    for number in range(corners.shape[0]):
-        x, y = np.float64(corners[number, 0, 0]), np.float64(corners[number, 0, 1])
-        first_x, first_y = corners[number, 1, 0] - x, corners[number, 1, 1] - y
-        second_x, second_y = corners[number, 2, 0] - x, corners[number, 2, 1] - y
+    planes = np.zeros((triangles.shape[0] + 1, 2, 3), np.float32)
+    for number in range(triangles.shape[0]):
+        corner, first, second = triangles[number, 0], triangles[number, 1], triangles[number, 2]
+        x, y = np.float64(points[corner, 0]), np.float64(points[corner, 1])
+        first_x, first_y = points[first, 0] - x, points[first, 1] - y
+        second_x, second_y = points[second, 0] - x, points[second, 1] - y
         area = first_x * second_y - first_y * second_x
         if abs(area) < 1e-6:
             area = 1e-6
         for axis in range(2):
-            start = np.float64(moved[number, 0, axis])
-            rise, other = moved[number, 1, axis] - start, moved[number, 2, axis] - start
+            start = np.float64(moved[corner, axis])
+            rise, other = moved[first, axis] - start, moved[second, axis] - start
             by_x = (rise * second_y - other * first_y) / area
             by_y = (other * first_x - rise * second_x) / area
             planes[number + 1, axis, 0] = by_x
@@ -122,3 +130,44 @@ def linear(
                     + plane[axis, 2]
                 )
     return along
+
+
+@compiled("float32[:,:,::1](float32[:,:,:], int64, int64, int64, int64)")
+def stretch(
+    offset: NDArray[np.float32], height: int, width: int, x: int, y: int
+) -> NDArray[np.float32]:
+    """(3, height, width) where each pixel comes from, x and y, and how far that is along an axis.
+
+    Args:
+        offset: (rows, columns, 2) x y of cells that cover the pixels; linear between their middles.
+        height: in pixels.
+        width: in pixels.
+        x: of the first pixel.
+        y: of the first pixel.
+    """
+    rows, columns = offset.shape[:2]
+    left, share = np.empty(width, np.uint64), np.empty(width, np.float32)
+    for column in range(width):
+        at = min(max((column + 0.5) * columns / width - 0.5, 0.0), columns - 1.0)
+        left[column] = int(at)
+        share[column] = at - int(at)
+    line, step = np.zeros((2, columns), np.float32), np.zeros((2, columns), np.float32)
+    found = np.empty((3, height, width), np.float32)
+    for row in range(height):
+        down = min(max((row + 0.5) * rows / height - 0.5, 0.0), rows - 1.0)
+        upper, lower = int(down), min(int(down) + 1, rows - 1)
+        part = np.float32(down - upper)
+        for axis in range(2):
+            for column in range(columns):
+                above, below = offset[upper, column, axis], offset[lower, column, axis]
+                line[axis, column] = above + (below - above) * part
+            for column in range(columns - 1):
+                step[axis, column] = line[axis, column + 1] - line[axis, column]
+        for column in range(width):
+            cell, way = left[column], share[column]
+            across = line[0, cell] + step[0, cell] * way
+            along = line[1, cell] + step[1, cell] * way
+            found[0, row, column] = np.float32(x + column) + across
+            found[1, row, column] = np.float32(y + row) + along
+            found[2, row, column] = max(abs(across), abs(along))
+    return found
