@@ -264,8 +264,10 @@ def cut_around(
     return picture[first[1] : stop[1], first[0] : stop[0]], first
 
 
-def colours_at(picture: Picture, places: NDArray[np.float32]) -> NDArray[np.uint8]:
+def colours_at(picture: Picture | Excerpt, places: NDArray[np.float32]) -> NDArray[np.uint8]:
     """(h, w, 3) BGR at (h, w, 2) places, x y; between pixels linear, beyond the border its own."""
+    if isinstance(picture, Excerpt):
+        return colours_at(picture.part, places - np.array([picture.x_px, picture.y_px], np.float32))
     if not isinstance(picture, Still):
         return _looked_up(picture, places)
     sites = places / np.float32(2) - np.array([0, 0.25], np.float32)

@@ -1,7 +1,7 @@
 import cv2
 import numpy as np
 import pytest
-from drawn_talker import talker, voice_of
+from drawn_talker import SKIN, talker, voice_of
 
 from heygemd.lips.warp.cover import covered
 from heygemd.lips.warp.model import Warp
@@ -54,6 +54,38 @@ def test_a_mouth_that_opens_but_once_is_not_hidden():
     assert len(plan.keys) == len(opens_once)
 
 
+def test_a_hand_of_the_skins_own_colour_is_not_painted_over():
+    warp = Warp()
+    clip, track = talker(TALK)
+    for at in HIDDEN:
+        x, y = track.points[at, 13, :2].astype(int).tolist()
+        cv2.ellipse(clip.frames[at], (x - 4, y + 30), (40, 50), 0, 0, 360, SKIN, -1)
+        for finger in (-20, 0, 20):
+            cv2.line(clip.frames[at], (x + finger, y - 15), (x + finger, y + 30), (90, 110, 150), 3)
+    plan = warp.study(clip, track, voice_of(TALK[::-1]))
+    patches = warp.speak(clip.frames, plan, range(len(TALK)))
+
+    assert [at for at, patch in enumerate(patches) if patch is None] == list(HIDDEN)
+
+
+def test_a_hand_that_hides_the_lower_lip_alone_is_seen():
+    warp = Warp()
+    clip, track = talker(TALK)
+    for at in HIDDEN:
+        x, y = track.points[at, 14, :2].astype(int).tolist()
+        cv2.rectangle(clip.frames[at], (x - 30, y), (x + 30, y + 60), SKIN, -1)
+    plan = warp.study(clip, track, voice_of(TALK[::-1]))
+    hidden = [
+        covered(frame, points, float(scale), plan.complexion)
+        for frame, points, scale in zip(
+            clip.frames, track.points[:, :468, :2], plan.pose.scale, strict=True
+        )
+    ]
+
+    assert min(hidden[at] for at in HIDDEN) == 1.0
+    assert max(hidden[at] for at in range(len(TALK)) if at not in HIDDEN) == 0.0
+
+
 def test_talking_alone_hides_nothing():
     warp = Warp()
     clip, track = talker(TALK)
@@ -76,7 +108,7 @@ def test_a_mouth_that_is_half_hidden_is_moved_in_part_and_the_patch_says_so():
     clip, track = talker(TALK)
     for at in HIDDEN:
         x, y = track.points[at, 61, :2].astype(int).tolist()
-        cv2.circle(clip.frames[at], (x, y), 9, (35, 30, 30), -1)
+        cv2.circle(clip.frames[at], (x, y), 7, (35, 30, 30), -1)
     plan = warp.study(clip, track, voice_of(TALK[::-1]))
     patches = warp.speak(clip.frames, plan, range(len(TALK)))
     free = [

@@ -1,7 +1,7 @@
 import pytest
 from drawn_talker import BASIS, talker
 
-from heygemd.lips.warp import keys
+from heygemd.lips.warp import cover, keys
 from heygemd.lips.warp.gallery import Gallery
 from heygemd.lips.warp.mesh import build_mesh
 from heygemd.planes import of_bgr
@@ -44,9 +44,13 @@ def test_a_clip_without_a_single_face_leaves_nothing():
 @pytest.mark.parametrize("iod_px", [30.0, 70.0])
 def test_what_is_kept_is_small_and_holds_the_mouth(iod_px):
     (kept,) = gallery_of([0.1], iod_px=iod_px).values()
-    _, track = talker([0.1], iod_px=iod_px)
+    clip, track = talker([0.1], iod_px=iod_px)
+    (frame,) = of_bgr(clip.frames, "bt709")
     lips = track.points[0, [61, 291, 0, 17], :2]
     (left, top), (right, bottom) = lips.min(axis=0).astype(int), lips.max(axis=0).astype(int) + 1
 
     assert kept.holds((slice(top, bottom), slice(left, right)))
+    assert cover.look(kept, track.points[0, :468, :2], iod_px) == pytest.approx(
+        cover.look(frame, track.points[0, :468, :2], iod_px), abs=1e-6
+    )
     assert max(kept.part.shape) < 3 * iod_px

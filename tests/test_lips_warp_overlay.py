@@ -240,7 +240,7 @@ def test_beyond_the_corners_of_closed_lips_skin_goes_on_without_a_break(plan_and
 def test_too_few_mouths_do_not_say_what_is_usual(plan_and_clip):
     plan, _ = plan_and_clip
 
-    assert cover.learn(list(plan.keys)[:3]) is None
+    assert cover.learn(np.stack([key.look for key in plan.keys[:3]])) is None
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,14 @@ def test_colours_at_places_are_those_that_the_frame_shows_there():
     assert np.abs(seen - planes.colours_at(whole, between)).max() <= 2
 
 
+def test_colours_at_places_of_an_excerpt_are_those_of_the_frame():
+    frame = planes.of_bgr(noise(1, *SIZE), "bt709")[0]
+    places = np.random.default_rng(1).uniform((8, 9), (14, 15), (3, 4, 2)).astype(np.float32)
+    kept = planes.excerpt(frame, places.reshape(-1, 2), 3)
+
+    assert np.array_equal(planes.colours_at(kept, places), planes.colours_at(frame, places))
+
+
 def test_colours_are_looked_up_where_they_lie():
     frames = np.full((1, 16, 64, 3), 128, np.uint8)
     frames[:, :, 32:] = (200, 60, 128)

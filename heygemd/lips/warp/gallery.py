@@ -6,7 +6,7 @@ import numpy as np
 
 from heygemd.lips.warp import geometry, keys, retarget, retrieve
 from heygemd.lips.warp.geometry import Basis, Floats
-from heygemd.lips.warp.landmarks import EYES
+from heygemd.lips.warp.landmarks import EYES, STEADY
 from heygemd.lips.warp.mesh import Mesh
 from heygemd.planes import Excerpt, Still, excerpt
 from heygemd.records import Points
@@ -21,12 +21,12 @@ class Gallery:
 
     Args:
         basis: by which mouths are told apart.
-        mesh: whose mouth triangles are kept.
+        mesh: whose mouth triangles are kept, and the skin above.
     """
 
     def __init__(self, basis: Basis, mesh: Mesh) -> None:
         self._basis = basis
-        self._corners = np.unique(mesh.mouth)
+        self._corners = np.union1d(mesh.mouth, STEADY)  # by these, light is told
         self._kept: dict[int, Excerpt] = {}
         self._mouths: dict[int, Floats] = {}
         self._new: dict[int, Points] = {}

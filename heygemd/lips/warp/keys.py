@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.lips.warp import lipline, masks
+from heygemd.lips.warp import cover, lipline, masks
 from heygemd.lips.warp import mesh as meshes
+from heygemd.lips.warp.cover import Complexion
 from heygemd.lips.warp.geometry import Floats
 from heygemd.lips.warp.landmarks import (
     LOWER_INNER,
@@ -71,8 +72,9 @@ class Key:
         lower_teeth: likewise the lower ones.
         inside: (n,) grey 0..255 at fixed places between the lips, row by row from the upper one.
         flesh: share of the gap that looks like lips; much of it is no gap, whatever points say.
-        odd: share of the places about the lips that look otherwise than in most keys: fingers do,
-            and so does a mouth that is open as never else.
+        look: (40, 3) colours of the lips, from ``cover.look``.
+        odd: share of them that are otherwise than in most keys, see ``cover.odd``: fingers are, and
+            a mouth that is open as never else.
     """
 
     frame: int
@@ -89,6 +91,7 @@ class Key:
     lower_teeth: float
     inside: Floats
     flesh: float
+    look: Floats
     odd: float = 0.0
 
 
@@ -162,9 +165,23 @@ def cut_keys(
                 lower_teeth=lower,
                 inside=within,
                 flesh=flesh(pixels, points),
+                look=cover.look(picture, own, iod_px),
             )
         )
     return found
+
+
+def uncovered(keys: list[Key], complexion: Complexion | None) -> list[Key]:
+    """The keys that nothing hides, all of them if that would leave none; each knows how odd it is.
+
+    Args:
+        keys: of the clip.
+        complexion: from ``cover.learn`` of them; without one all stay as they are.
+    """
+    if complexion is None:
+        return keys
+    judged = [replace(key, odd=cover.odd(key.look, complexion)) for key in keys]
+    return [key for key in judged if cover.hidden(key.odd) < cover.HIDDEN] or judged
 
 
 def dark_gap(pixels: Pixels, points: Floats, iod_px: float) -> float:

@@ -36,6 +36,9 @@ NOSE_BASE = 2
 NOSE_TIP = 4
 CHIN = 152
 
+# Skin on the nose and beside it, that no word moves, and that a hand before the mouth leaves free.
+STEADY = (195, 5, 51, 281, 47, 277, 126, 355, 100, 329)
+
 # The outline of the face, from the top of the brow round by the picture's right.
 OVAL = (
     *(10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377),
