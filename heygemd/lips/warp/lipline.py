@@ -28,9 +28,10 @@ INTO_FLESH = 0.4  # of the way from the third ring of points to the second: fles
 SHADE = 0.65  # of the brightness of lips: what is darker there belongs to the corner's inside
 BEYOND = 0.08  # IOD; so far outside of the lips' outline the flesh about a corner is looked for
 LEAST_FLESH = 0.02  # IOD that is left of a lip whose edge was dark
-# How far each ring of a lip goes with the line, from its outline inwards; corners go as a whole.
-_ALONG = np.repeat(np.array([[0.0], [1 / 3], [2 / 3], [1.0]], np.float32), 20, axis=1)
-_ALONG[:, [0, 10]] = 1.0
+# How far each ring of a lip goes with the line, from its outline inwards. At the corners all of
+# them go: lips are thin there, and a line that passed their outline would be seen twice.
+_AT_CORNERS = np.array([1, 1, 0.5, 0, 0, 0, 0, 0, 0.5, 1] * 2, np.float32)
+_ALONG = np.maximum(np.array([[0.0], [1 / 3], [2 / 3], [1.0]], np.float32), _AT_CORNERS)
 
 
 def on_the_line(picture: NDArray[np.uint8], points: Floats, iod_px: float) -> Floats:
