@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from drawn_talker import BASIS, pose, shapes, voice_of
@@ -5,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from heygemd.lips.warp import geometry, retarget
+from heygemd.lips.warp.landmarks import CHIN, LIPS
 
 TALK = [0.0, 0.05, 0.2, 0.12, 0.0, 0.18, 0.25, 0.02]
 
@@ -119,3 +122,41 @@ def test_a_face_of_a_few_pixels_is_left_alone():
     found = retarget.strength(pose(1, iod_px=15.0), np.ones(1, np.bool_), np.zeros(1, np.int64))
 
     assert found[0] == 0.0
+
+
+def with_jaw(share):
+    """Shapes of a talker whose chin goes so far with the mouth, against the aperture's change."""
+    faces = shapes(TALK)
+    gap = geometry.aperture(faces) - geometry.aperture(faces[:1])
+    faces[:, CHIN, 1] = faces[0, CHIN, 1] + share * gap
+    return faces
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5])
+def test_a_persons_own_jaw_is_learned(share):
+    jaw = retarget.meet(with_jaw(share), BASIS).jaw
+
+    assert jaw * retarget.JAW_OF_BASIS == pytest.approx(share, abs=0.02)
+
+
+def test_an_idle_face_gets_a_usual_jaw_and_a_jump_is_none_of_a_jaws():
+    jumps = np.concatenate([with_jaw(0.3), with_jaw(0.3) + np.float32(0.5)])
+
+    assert (
+        retarget.meet(shapes([0.0, 0.01, 0.0]), BASIS).jaw == retarget.JAW / retarget.JAW_OF_BASIS
+    )
+    assert retarget.meet(jumps, BASIS).jaw == pytest.approx(retarget.meet(with_jaw(0.3), BASIS).jaw)
+
+
+def test_a_lazy_jaw_moves_less_under_the_same_lips():
+    coefs = voice_of([0.25]).coefs
+    lazy, lively = retarget.meet(with_jaw(0.25), BASIS), retarget.meet(with_jaw(0.6), BASIS)
+    still = shapes([0.0])
+
+    went = [
+        retarget.aim(coefs, still, person, BASIS, np.ones(1, np.float32))[0][0, :, 1]
+        for person in (replace(lively, jaw=lazy.jaw), lively)
+    ]
+
+    assert went[0][CHIN] == pytest.approx(went[1][CHIN] * lazy.jaw / lively.jaw, abs=0.01)
+    np.testing.assert_array_equal(went[0][list(LIPS)], went[1][list(LIPS)])

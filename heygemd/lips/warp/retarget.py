@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from heygemd.lips.warp import geometry
 from heygemd.lips.warp.geometry import Basis, Floats, Pose, Shapes
-from heygemd.lips.warp.landmarks import LOWER_INNER, MIDDLE, UPPER_INNER
+from heygemd.lips.warp.landmarks import CHIN, LOWER_INNER, MIDDLE, UPPER_INNER
 from heygemd.lips.warp.mesh import N_FACE, smoothstep
 
 REST_QUANTILE = 0.1
@@ -23,6 +23,12 @@ GAINS = (0.65, 1.1)  # how far a voice is toned down or up to the person's own m
 IDLE_GAIN = 0.9
 OVERLAP = -0.01  # IOD; lips that are told to pass each other by more are only pressed
 SNAP = (0.010, 0.045)  # IOD; lips that are told to come nearer than this close
+# How far the chin sinks while the aperture grows by 1, from one frame to the next: median and range
+# of 24 talkers. The basis, driven by four voices, asks for more; what lacks, lips do alone.
+JAW = 0.33
+JAW_RANGE = (0.24, 0.66)
+JAW_OF_BASIS = 0.56
+QUICK = 0.12  # IOD a frame; what changes by more has jumped
 YAW_FADE_DEG = (40.0, 60.0)
 ABSENCE_FADE = 5  # frames before and after a stretch without a face
 SMALL_FACE_PX = (18.0, 22.0)  # eye distance below which a mouth is too coarse to be moved
@@ -37,12 +43,14 @@ class Person:
         scale: of the mouth against the basis's.
         coefs: (T, K) whitened, the mouth in each source frame; NaN rows without a face.
         aperture: (T,) of each source frame, IOD of a mouth of scale 1, 0 when closed.
+        jaw: how far the chin goes with the mouth, against the basis's.
     """
 
     rest: Floats
     scale: float
     coefs: Floats
     aperture: Floats
+    jaw: float
 
     @property
     def liveliness(self) -> float:
@@ -68,7 +76,19 @@ def meet(shapes: Floats | Shapes, basis: Basis) -> Person:
         rest = _closed(rest, gap, basis)
     scale = geometry.mouth_scale(rest)
     own = (geometry.over(shapes, geometry.aperture) - np.clip(gap, 0.0, REST_GAP)) / scale
-    return Person(rest, scale, geometry.coefs(shapes, rest, basis), own.astype(np.float32))
+    chin = geometry.over(shapes, lambda some: some[:, CHIN, 1]) / scale
+    coefs = geometry.coefs(shapes, rest, basis)
+    return Person(rest, scale, coefs, own.astype(np.float32), _jaw(np.maximum(own, 0.0), chin))
+
+
+def _jaw(aperture: Floats, chin: Floats) -> float:
+    """How far the chin of (T,) heights goes with the mouth, against the basis's."""
+    opened, sunk = np.diff(aperture), np.diff(chin)
+    steady = (np.abs(opened) < QUICK) & (np.abs(sunk) < QUICK)
+    if np.nanquantile(aperture, 0.95) <= TALKING or not steady.any():
+        return JAW / JAW_OF_BASIS
+    own = float(opened[steady] @ sunk[steady] / max(1e-6, opened[steady] @ opened[steady]))
+    return float(np.clip(own, *JAW_RANGE)) / JAW_OF_BASIS
 
 
 def suit(coefs: Floats, person: Person, basis: Basis) -> Floats:
@@ -157,13 +177,19 @@ def aim(
         scale 1, never below 0.
     """
     wanted = shapes.copy()
-    wanted[:, basis.index] = person.rest[basis.index] + (
-        geometry.displacement(coefs, basis) * person.scale
-    )
+    moved = geometry.displacement(coefs, basis) * (person.scale * _shares(person.jaw, basis))
+    wanted[:, basis.index] = person.rest[basis.index] + moved
     wanted = _snap(wanted, person.scale)
     moved = (wanted - shapes)[:, :N_FACE] * share[:, None, None]
     gap = geometry.aperture(shapes[:, :N_FACE] + moved) / person.scale
     return moved.astype(np.float32), np.maximum(gap, 0.0).astype(np.float32)
+
+
+def _shares(jaw: float, basis: Basis) -> Floats:
+    """(L, 1) how much of its displacement each moving landmark does: all at the lips, jaw below."""
+    lip, chin = basis.template[[MIDDLE[-1], CHIN], 1]
+    below = smoothstep((basis.template[basis.index, 1] - lip) / (0.7 * (chin - lip)))
+    return np.asarray(1.0 + (jaw - 1.0) * below[:, None], np.float32)
 
 
 def widest_gap(shapes: Floats) -> Floats:
