@@ -15,9 +15,9 @@ from heygemd.planes import Excerpt, Picture, colours_at
 PATCH = 0.07  # IOD from spot to spot of the nine whose mean is the colour of a place
 SPREAD = 0.05  # least spread of a logarithm of colour, so that calm clips are not touchy
 ODD = 5.0  # spreads from the usual
-# Of the places in one half of the mouth: below nothing is there, above all is covered. No free mouth
-# of 29 clips came above 0.23, and when a hand of the skin's own colour was laid over 19 of them none
-# above 0.32, but nine of ten frames with the hand came above 0.59.
+# Of the places in one half of the mouth: below nothing is there, above all is covered. No free
+# mouth of 29 clips came above 0.23; when a hand of the skin's own colour was laid over 19 of them,
+# none above 0.32, but nine of ten frames with the hand above 0.59.
 SHARE_ODD = (0.32, 0.45)
 HIDDEN = 0.2  # a key hidden more than this is not lent
 MIN_KEYS = 12  # fewer do not say what is usual

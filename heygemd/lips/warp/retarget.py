@@ -75,10 +75,16 @@ def meet(shapes: Floats | Shapes, basis: Basis) -> Person:
     if gap > REST_GAP:
         rest = _closed(rest, gap, basis)
     scale = geometry.mouth_scale(rest)
-    own = (geometry.over(shapes, geometry.aperture) - np.clip(gap, 0.0, REST_GAP)) / scale
-    chin = geometry.over(shapes, lambda some: some[:, CHIN, 1]) / scale
-    coefs = geometry.coefs(shapes, rest, basis)
-    return Person(rest, scale, coefs, own.astype(np.float32), _jaw(np.maximum(own, 0.0), chin))
+    opened, chin = geometry.over(shapes, _opened).T / np.float32(scale)
+    own = opened - np.float32(np.clip(gap, 0.0, REST_GAP) / scale)
+    return Person(
+        rest, scale, geometry.coefs(shapes, rest, basis), own, _jaw(np.maximum(own, 0.0), chin)
+    )
+
+
+def _opened(shapes: Floats) -> Floats:
+    """(T, 2) aperture, and how low the chin is, IOD, of (T, 478, 3) shapes."""
+    return np.stack([geometry.aperture(shapes), shapes[:, CHIN, 1]], axis=1)
 
 
 def _jaw(aperture: Floats, chin: Floats) -> float:
@@ -87,7 +93,8 @@ def _jaw(aperture: Floats, chin: Floats) -> float:
     steady = (np.abs(opened) < QUICK) & (np.abs(sunk) < QUICK)
     if np.nanquantile(aperture, 0.95) <= TALKING or not steady.any():
         return JAW / JAW_OF_BASIS
-    own = float(opened[steady] @ sunk[steady] / max(1e-6, opened[steady] @ opened[steady]))
+    along, whole = opened[steady] @ sunk[steady], opened[steady] @ opened[steady]
+    own = float(along) / max(float(whole), 1e-6)
     return float(np.clip(own, *JAW_RANGE)) / JAW_OF_BASIS
 
 
