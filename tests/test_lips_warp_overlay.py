@@ -102,6 +102,21 @@ def test_teeth_and_lips_that_would_be_stretched_are_painted_over_and_the_dark_is
     assert (np.abs(filled - layer).max() < 1.0) == is_dark
 
 
+@pytest.mark.parametrize(("grey", "is_painted"), [(90.0, True), (190.0, False)])
+def test_rows_of_teeth_that_touch_are_not_parted_by_painted_dark(plan_and_clip, grey, is_painted):
+    plan, clip = plan_and_clip
+    (aim,) = take_aim(plan, range(2, 3), BASIS, MESH)
+    narrow = next(key for key in plan.keys if key.frame == 3)
+    key = replace(narrow, teeth=0.7, lower_teeth=0.2, flesh=0.0)
+    whole = mesh.Grid(0, 0, clip.frames.shape[2], clip.frames.shape[1], 1.0)
+    spot = overlay.find_spot(clip.frames[2], aim.goal, whole, aim.iod_px, aim.aperture)
+    layer = np.full((*spot.alpha.shape, 3), grey, np.float32)
+
+    filled = overlay._fill(layer, spot, replace(aim, keys=((key, 1.0),)))
+
+    assert (np.abs(filled - layer).max() > 1.0) == is_painted
+
+
 def test_less_light_is_left_between_lips_that_come_nearer_than_in_the_key(plan_and_clip):
     plan, _ = plan_and_clip
     (aim,) = take_aim(plan, range(2, 3), BASIS, MESH)
