@@ -112,7 +112,8 @@ def test_rows_of_teeth_that_touch_are_not_parted_by_painted_dark(plan_and_clip, 
     spot = overlay.find_spot(clip.frames[2], aim.goal, whole, aim.iod_px, aim.aperture)
     layer = np.full((*spot.alpha.shape, 3), grey, np.float32)
 
-    filled = overlay._fill(layer, spot, replace(aim, keys=((key, 1.0),)))
+    aim = replace(aim, keys=((key, 1.0),))
+    filled = overlay._fill(layer, spot, aim, overlay._gape(aim))
 
     assert (np.abs(filled - layer).max() > 1.0) == is_painted
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 STEPS_PER_S = mel.COLUMNS_PER_S // FOLD  # 40
 FIRST_STEP_S = 0.25 / STEPS_PER_S  # a step stands for two columns, the first of them at time 0
-# Films show a mouth a little after what is heard of it: exposure begins with the frame, not amid it.
+# Films show a mouth a little after what is heard of it: exposure begins with a frame, not amid it.
 # Six unseen GRID speakers follow best 25 ms later, ten clips of other cameras 0 to 20 ms.
 LATER_S = 0.01
 _STEP_SAMPLES = mel.HOP * FOLD  # 400
