@@ -88,7 +88,7 @@ def pipeline(rows: Sequence[Figures]) -> Iterator[str]:
                 f"{row['frames_per_s']:.1f}",
                 f"{row['ours']['cpu_s']:.1f}",
                 f"{row['ffmpeg']['cpu_s']:.1f}",
-                f"{row['ratio']:.2f}",
+                f"{row['ratio']:.2f} ({min(row['ratios']):.2f} to {max(row['ratios']):.2f})",
                 f"{row['running_ratio']:.2f}",
                 f"{row['ours']['peak_bytes'] / 1e9:.2f}",
             )
@@ -97,7 +97,9 @@ def pipeline(rows: Sequence[Figures]) -> Iterator[str]:
     )
     yield "\n*cold*: a clip never seen; *cached*: its face is kept from an earlier job; *running*: "
     yield "the\nratio for a daemon that runs already, without the processor time of starting one; "
-    yield "*memory*:\nthe peak of all processes together.\n"
+    yield "*memory*:\nthe peak of all processes together. The middle one of "
+    yield f"{max((len(row['ratios']) for row in rows), default=0)} rounds by its ratio, in brackets "
+    yield "the least\nand the most.\n"
 
 
 def stages(rows: Sequence[Figures]) -> Iterator[str]:
