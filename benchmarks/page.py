@@ -97,9 +97,9 @@ def pipeline(rows: Sequence[Figures]) -> Iterator[str]:
     )
     yield "\n*cold*: a clip never seen; *cached*: its face is kept from an earlier job; *running*: "
     yield "the\nratio for a daemon that runs already, without the processor time of starting one; "
+    n_rounds = max((len(row["ratios"]) for row in rows), default=0)
     yield "*memory*:\nthe peak of all processes together. The middle one of "
-    yield f"{max((len(row['ratios']) for row in rows), default=0)} rounds by its ratio, in brackets "
-    yield "the least\nand the most.\n"
+    yield f"{n_rounds} rounds by its ratio, in brackets\nthe least and the most.\n"
 
 
 def stages(rows: Sequence[Figures]) -> Iterator[str]:
