@@ -56,17 +56,10 @@ class Executor(Protocol):
 class _Lane:
     """One clip under way, in a thread of its own."""
 
-    clip: Clip
     is_alone: bool
     given_up: threading.Event
-    future: Future[ClipResult] | None = None
+    future: Future[ClipResult]
     has_ended: bool = False
-
-    def result(self) -> ClipResult:
-        """What came of it, or what it raised."""
-        if self.future is None:
-            raise ValueError(f"{self.clip.id} has not begun")
-        return self.future.result()
 
 
 class Lanes:
@@ -87,11 +80,13 @@ class Lanes:
         self._errands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._pool = ThreadPoolExecutor(n, thread_name_prefix="clip")
 
-    def begin(self, lane: _Lane, work: Callable[[], ClipResult]) -> None:
-        """Start a thread for a clip."""
+    def begin(self, work: Callable[[threading.Event], ClipResult], *, is_alone: bool) -> _Lane:
+        """Start a thread for a clip; it is told when the clip is given up."""
+        given_up = threading.Event()
+        lane = _Lane(is_alone, given_up, self._pool.submit(work, given_up))
         self.n_active += 1
-        lane.future = self._pool.submit(work)
         lane.future.add_done_callback(lambda _: self._errands.put(partial(self._end, lane)))
+        return lane
 
     def ask(self, errand: Callable[[], None]) -> None:
         """From a clip's thread: have something done in the thread that waits."""
@@ -166,7 +161,7 @@ class _Run:
     ) -> None:
         self.failed: TransientError | None = None
         self._clips: Iterator[Clip] | None = clips
-        self._held: Clip | None = None
+        self._held: Clip | None = None  # until it can be alone
         self._prepare, self._alone = prepare, alone
         self._lanes, self._render = lanes, render
         self._mine: list[_Lane] = []
@@ -186,56 +181,59 @@ class _Run:
     def _has_more(self) -> bool:
         return self._clips is not None or self._held is not None
 
+    @property
+    def _has_room(self) -> bool:
+        if self._held is not None:
+            return self._lanes.n_active == 0
+        is_free = self._lanes.n_active < self._lanes.n
+        return is_free and not any(lane.is_alone for lane in self._mine)
+
     def begin_more(self) -> None:
         """Begin clips while there is room."""
-        while self._has_more and self._lanes.n_active < self._lanes.n and not self._results:
-            if any(lane.is_alone for lane in self._mine):
-                return
-            clip = self._next()
-            if clip is None:
-                return
-            is_alone = self._alone(clip)
-            if is_alone and self._lanes.n_active:
-                self._held = clip
-                return
-            self._begin(clip, is_alone)
+        try:
+            while self._has_more and self._has_room and not self._results:
+                self._begin_next()
+        except TransientError as error:
+            self._fail(error)
 
-    def _next(self) -> Clip | None:
-        clip, self._held = self._held, None
-        if clip is None and self._clips is not None:
-            try:
-                clip = next(self._clips, None)
-            except TransientError as error:
-                self._fail(error)
-            if clip is None:
-                self._clips = None
-        return clip
+    def _begin_next(self) -> None:
+        if self._held is not None:
+            clip, self._held = self._held, None
+            self._begin(clip, is_alone=True)
+            return
+        following = None if self._clips is None else next(self._clips, None)
+        if following is None:
+            self._clips = None
+        elif (is_alone := self._alone(following)) and self._lanes.n_active:
+            self._held = following
+        else:
+            self._begin(following, is_alone=is_alone)
 
-    def _begin(self, clip: Clip, is_alone: bool) -> None:  # noqa: FBT001
+    def _begin(self, clip: Clip, *, is_alone: bool) -> None:
         started_s = time.monotonic()
         try:
             task = self._prepare(clip)
         except ClipError as error:
             self._results.append(_failure(clip, error, started_s))
-        except TransientError as error:
-            self._fail(error)
-        else:
-            lane = _Lane(clip, is_alone, threading.Event())
-            self._mine.append(lane)
-            self._lanes.begin(lane, partial(task.names.run, self._render, self._told(task, lane)))
+            return
 
-    def _told(self, task: ClipTask, lane: _Lane) -> ClipTask:
+        def work(given_up: threading.Event) -> ClipResult:
+            return task.names.run(self._render, self._told(task, given_up))
+
+        self._mine.append(self._lanes.begin(work, is_alone=is_alone))
+
+    def _told(self, task: ClipTask, given_up: threading.Event) -> ClipTask:
         """The task as its thread wants it: it tells progress to the thread that waits."""
 
         def tell(stage: str, n_done: int, n_frames: int) -> None:
-            if not lane.given_up.is_set():
+            if not given_up.is_set():
                 task.progress(stage, n_done, n_frames)
 
         def progress(stage: str, n_done: int, n_frames: int) -> None:
             self._lanes.ask(partial(tell, stage, n_done, n_frames))
 
         def stopped() -> bool:
-            return lane.given_up.is_set() or task.stopped()
+            return given_up.is_set() or task.stopped()
 
         return replace(task, progress=progress, stopped=stopped, budget=self._lanes.budget)
 
@@ -244,7 +242,7 @@ class _Run:
         for lane in [lane for lane in self._mine if lane.has_ended]:
             self._mine.remove(lane)
             try:
-                self._results.append(lane.result())
+                self._results.append(lane.future.result())
             except TransientError as error:
                 self._fail(error)
         while self._results:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -144,11 +145,11 @@ def _run_clips(
     course = _Course(job, heard, show, shop)
     results = shop.executor.render(course.wanted(), course.prepare, alone=course.was_tried)
     try:
-        while (result := _next(job, results)) is not None:
-            course.end(result)
-            yield result
+        with closing(results):  # ends what is under way
+            while (result := _next(job, results)) is not None:
+                course.end(result)
+                yield result
     except (TransientError, GeneratorExit) as error:
-        results.close()  # ends the other clips under way
         course.forgive()
         # Who must end at once does not wait for a share.
         if isinstance(error, TransientError) and not shop.stopped():
@@ -156,7 +157,6 @@ def _run_clips(
                 shop.aside.wait()
         raise
     finally:
-        results.close()
         shop.pulse.job_left(job)
     if shop.queue.cancelled(job):
         for clip in shop.queue.pending(job):

@@ -42,8 +42,8 @@ _BATCH_BYTES = 24 << 20  # frames in one batch: 18 of 720p, 8 of 1080p, 2 of 4K
 # Models without a batch of their own get so few frames at a time that they are in the processor's
 # cache still when they are looked at, drawn on and passed on: 7 % less of its time than with 16.
 _FEW_FRAMES = 4
-# From 360p to 4K a job's processes took 210 bytes more for each pixel of a frame, and 2 kB for each
-# frame's face (benchmarks/scaling.py).
+# From 360p to 4K a job's processes took 205 to 207 bytes more for each pixel of a frame
+# (benchmarks/scaling.py); a frame's face takes 1.5 kB.
 _PIXEL_BYTES = 210
 _TRACK_BYTES = 2048
 

@@ -53,3 +53,13 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """A checkpoint of Wav2Lip as published, whose random weights draw busy pictures."""
+    from wav2lip_weights import write_checkpoint  # noqa: PLC0415 - torch; most tests need none
+
+    path = write_checkpoint(tmp_path_factory.mktemp("weights") / "wav2lip.pth", 11)
+    yield path
+    path.unlink()

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from drawn_talker import talker, voice_of
-from wav2lip_weights import write_checkpoint
 
 from heygemd.lips.device import choose_device
 from heygemd.lips.warp.model import Warp
@@ -27,13 +26,6 @@ on_a_gpu = pytest.mark.skipif(DEVICE == "cpu", reason="asks the GPU's own alloca
 
 APERTURES = [0.0, 0.1, 0.2, 0.1] * 8
 CARD_BYTES = 2_000_000_000  # at the default batch, so that cards of 8 GB are at ease
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    path = write_checkpoint(tmp_path_factory.mktemp("weights") / "wav2lip.pth", 11)
-    yield path
-    path.unlink()
 
 
 @pytest.fixture(scope="module")

@@ -145,6 +145,31 @@ def test_a_clip_that_must_be_alone_waits_for_the_others_and_they_for_it(media, s
     assert begun[3] == ("0004", 0)
 
 
+def test_a_clip_that_waits_to_be_alone_is_asked_about_once(media, studio, prepare):
+    executor = LocalExecutor(Models(FixedFace(), Painter()), studio, Lanes(2))
+    asked = []
+
+    def alone(clip):
+        asked.append(clip.id)
+        return clip.id == "0002"
+
+    list(executor.render(clips(media, *["good.mp4"] * 3), prepare, alone=alone))
+    assert asked == ["0001", "0002", "0003"]
+
+
+def test_a_disk_that_is_away_between_clips_lets_the_others_under_way_end(media, studio, prepare):
+    def alone(clip):
+        if clip.id == "0002":
+            raise TransientError("the disk is away")
+        return False
+
+    executor = LocalExecutor(Models(FixedFace(), Painter()), studio, Lanes(2))
+    results = executor.render(clips(media, *["good.mp4"] * 3), prepare, alone=alone)
+    assert next(results).outcome == "ok"
+    with pytest.raises(TransientError, match="away"):
+        next(results)
+
+
 def test_a_clip_worth_a_retry_lets_the_others_under_way_end_first(media, studio, prepare):
     def busy_share(clip):
         if clip.id == "0002":

@@ -22,6 +22,7 @@ name = "{model}"
 device = "cpu"
 clips = {clips}
 """
+THREE = ("voice.wav", "anna.mp4", "anna.mp4 as ben.mp4", "anna.mp4 as cleo.mp4")
 
 
 @pytest.fixture(scope="module")
@@ -39,9 +40,22 @@ def media(tmp_path_factory):
 
 @pytest.fixture
 def place(tmp_path):
+    return make_place(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def undisturbed(media, tmp_path_factory):
+    """The outbox of a job of three clips that nobody kills."""
+    place = make_place(tmp_path_factory.mktemp("undisturbed"))
+    drop(place, media, "lesson", *THREE)
+    assert once(place).returncode == 0
+    return outbox(place)
+
+
+def make_place(folder):
     for name in ("inbox", "outbox", "work"):
-        (tmp_path / name).mkdir()
-    return tmp_path
+        (folder / name).mkdir()
+    return folder
 
 
 def configure(place, model="passthrough", clips=1):
@@ -90,6 +104,13 @@ def read(path):
 
 def sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def assert_same(after, before):
+    assert list(after) == list(before)
+    for name in after:
+        if name.endswith(".mp4"):
+            assert sha256(after[name]) == sha256(before[name]), name
 
 
 @pytest.mark.timeout(240)
@@ -155,51 +176,29 @@ def test_every_line_of_the_log_is_json_and_the_model_is_loaded_once(place, media
 
 
 @pytest.mark.timeout(240)
-def test_killed_in_the_middle_and_started_again_gives_the_same_files(place, media, tmp_path):
-    names = ("voice.wav", "anna.mp4", "anna.mp4 as ben.mp4", "anna.mp4 as cleo.mp4")
-    undisturbed = tmp_path / "undisturbed"
-    for name in ("inbox", "outbox", "work"):
-        (undisturbed / name).mkdir(parents=True)
-    for where in (place, undisturbed):
-        drop(where, media, "lesson", *names)
-    assert once(undisturbed).returncode == 0
-
+def test_killed_in_the_middle_and_started_again_gives_the_same_files(place, media, undisturbed):
+    drop(place, media, "lesson", *THREE)
     killed = run_until(place, "KILL", "ben.mp4", n_children=3)  # probe, faces, render
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert "lesson/anna.mp4" in outbox(place)
     assert "lesson/ben.mp4" not in outbox(place)
 
     assert once(place).returncode == 0
-    after, before = outbox(place), outbox(undisturbed)
-    assert list(after) == list(before)
-    for name in after:
-        if name.endswith(".mp4"):
-            assert sha256(after[name]) == sha256(before[name]), name
+    assert_same(outbox(place), undisturbed)
 
 
 @pytest.mark.timeout(240)
 def test_killed_with_two_clips_in_hand_and_started_again_gives_the_same_files(
-    place, media, tmp_path
+    place, media, undisturbed
 ):
-    names = ("voice.wav", "anna.mp4", "anna.mp4 as ben.mp4", "anna.mp4 as cleo.mp4")
-    undisturbed = tmp_path / "undisturbed"
-    for name in ("inbox", "outbox", "work"):
-        (undisturbed / name).mkdir(parents=True)
-    for where in (place, undisturbed):
-        drop(where, media, "lesson", *names)
-    assert once(undisturbed).returncode == 0
-
+    drop(place, media, "lesson", *THREE)
     killed = run_until(place, "KILL", "ben.mp4", n_children=1, clips=2)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     assert "lesson/ben.mp4" not in outbox(place)
     assert {path.name for path in (place / "work").rglob("att/*")} == {"0001.1", "0002.1"}
 
     assert once(place, clips=2).returncode == 0
-    after, before = outbox(place), outbox(undisturbed)
-    assert list(after) == list(before)
-    for name in after:
-        if name.endswith(".mp4"):
-            assert sha256(after[name]) == sha256(before[name]), name
+    assert_same(outbox(place), undisturbed)
 
 
 @pytest.mark.timeout(240)

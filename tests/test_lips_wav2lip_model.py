@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from wav2lip_weights import write_checkpoint
 
 from heygemd.errors import AudioError, ConfigError, GpuLostError, ModelError, OutOfMemoryError
 from heygemd.lips.wav2lip import network as networks
@@ -45,14 +44,6 @@ def lay(frame, patch):
     assert area.shape[:2] == (height, width), "a patch outside its frame"
     mixed = area + (patch.pixels - area.astype(np.float32)) * patch.alpha[..., None]
     area[:] = np.rint(mixed).astype(np.uint8)
-
-
-@pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
-    """A published-style checkpoint whose random weights draw busy pictures."""
-    path = write_checkpoint(tmp_path_factory.mktemp("weights") / "wav2lip.pth", 11)
-    yield path
-    path.unlink()
 
 
 @pytest.fixture(scope="module")

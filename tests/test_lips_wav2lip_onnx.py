@@ -17,11 +17,10 @@ CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
-def checkpoint(tmp_path_factory):
+def checkpoint(checkpoint):
     """A checkpoint, exported beside itself."""
-    path = write_checkpoint(tmp_path_factory.mktemp("weights") / "wav2lip.pth", 11)
-    onnx.export(checkpoints.read(path)[1], onnx.beside(path))
-    return path
+    onnx.export(checkpoints.read(checkpoint)[1], onnx.beside(checkpoint))
+    return checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from heygemd.faces.detect import Sighting
 from heygemd.packed import PackedPoints
 from heygemd.records import Boxes
 
-# A block's points take more than 1 MB then, which go back to the system when they are let go: small
-# ones, between what stays, kept 20 MB of heap from going back after ten minutes of film.
+# A block's points take more than 1 MB then, see ``heap.part_large``: let go, they go back to the
+# system as a whole.
 BLOCK_FRAMES = 768
 
 

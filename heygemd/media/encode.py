@@ -11,11 +11,12 @@ from typing import Any
 
 import ffmpeg
 
-from heygemd.errors import DependencyError, MediaError, QualityError
+from heygemd.errors import DependencyError, QualityError
 from heygemd.media import colour
 from heygemd.media.audio import in_step
 from heygemd.media.limits import Limits
-from heygemd.media.tool import Caps, Ffmpeg, command, first_words, run, running, user_file
+from heygemd.media.tool import Caps, Ffmpeg, command, running, user_file
+from heygemd.media.trial import film, problem_of
 from heygemd.planes import Planes, Window
 from heygemd.records import AudioInfo, EncodeOptions, VideoInfo
 
@@ -27,7 +28,6 @@ PRESETS = {
 # Of the whole scale of quantisers: 5 steps of 51 finer. Lips and skin about them kept 0.98 of the
 # source's fine detail on four clips instead of 0.91, for 9 to 23 % more bytes.
 FOCUS = -0.1
-TRIAL_S = 60.0  # a first CUDA context can take tens of seconds
 MAX_THREADS = 24  # x264 gains nothing beyond, and costs memory for each
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 AAC_BITS_PER_SAMPLE = 6  # 6144 bits in a frame of 1024 (ISO/IEC 14496-3)
@@ -293,14 +293,8 @@ def _n_threads() -> int:
 
 def _try_encoder(tool: Ffmpeg, name: str) -> str:
     """Why an encoder does not work; empty where it does."""
-    second = ffmpeg.input("testsrc2=size=640x360:rate=25:duration=1", f="lavfi")
     options = EncodeOptions(codec=name, preset=default_preset(name))
-    output = second.output(
+    output = film().output(
         "-", f="null", pix_fmt="yuv420p", **{"c:v": name, **_quality_options(options)}
     )
-    caps = Caps(memory_bytes=None, file_bytes=0)
-    try:
-        ended = run(command(tool, ffmpeg.get_args(output)), caps, limit_s=TRIAL_S)
-    except MediaError as error:
-        return str(error)
-    return first_words(ended.said) if ended.code else ""
+    return problem_of(tool, output, Caps(memory_bytes=None, file_bytes=0))

@@ -11,9 +11,9 @@ from pathlib import Path
 import ffmpeg
 
 from heygemd.errors import DependencyError, MediaError, TransientError
-from heygemd.media.tool import Caps, Ffmpeg, command, first_words, run
+from heygemd.media.tool import Caps, Ffmpeg
+from heygemd.media.trial import film, problem_of
 
-TRIAL_S = 60.0  # a first CUDA context can take tens of seconds
 _GPU_WORDS = re.compile(r"CUDA|cuda|cuvid|NVDEC|nvcuvid|[Hh]ardware device")
 
 
@@ -24,18 +24,17 @@ def try_hwaccel(tool: Ffmpeg) -> None:
         DependencyError: it does not work here.
     """
     with tempfile.TemporaryDirectory(prefix="heygemd-") as folder:
-        path = Path(folder, "trial.mp4")
-        film = ffmpeg.input("testsrc2=size=640x360:rate=25:duration=1", f="lavfi")
-        made = film.output(str(path), pix_fmt="yuv420p", **{"c:v": "libx264"})
-        run(command(tool, ffmpeg.get_args(made)), Caps(file_bytes=None), limit_s=TRIAL_S)
+        path = str(Path(folder, "trial.mp4"))
+        made = film().output(path, pix_fmt="yuv420p", **{"c:v": "libx264"})
         # ffmpeg would decode on the processor in silence, were the frames not wanted on the GPU.
         on_gpu = {"hwaccel": tool.hwaccel, "hwaccel_output_format": tool.hwaccel}
-        frames = ffmpeg.input(str(path), **on_gpu).filter("hwdownload").filter("format", "nv12")
-        args = ffmpeg.get_args(frames.output("-", f="null"))
-        ended = run(command(tool, args), Caps(memory_bytes=None), limit_s=TRIAL_S)
-    if ended.code:
+        frames = ffmpeg.input(path, **on_gpu).filter("hwdownload").filter("format", "nv12")
+        problem = problem_of(tool, made, Caps(file_bytes=None)) or problem_of(
+            tool, frames.output("-", f="null"), Caps(memory_bytes=None)
+        )
+    if problem:
         raise DependencyError(
-            f"media.hwaccel = {tool.hwaccel} does not work here: {first_words(ended.said)}; "
+            f"media.hwaccel = {tool.hwaccel} does not work here: {problem}; "
             "check nvidia-smi, or set it to none"
         )
 

@@ -140,11 +140,6 @@ def command(tool: Ffmpeg, args: Sequence[str]) -> list[str]:
     return [str(tool.path), "-nostdin", "-hide_banner", "-loglevel", "error", *args]
 
 
-def first_words(said: str) -> str:
-    """What ffmpeg said first, without the addresses in memory that it adds."""
-    return next(iter(re.sub(r"\[(\w+) @ \w+\]", r"\1:", said).splitlines()), "nothing")
-
-
 def user_file(path: Path, demuxer: str) -> dict[str, str]:
     """Input options that let ffmpeg read this one file with this one demuxer."""
     return {

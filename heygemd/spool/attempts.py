@@ -12,10 +12,9 @@ def made(site: Site, job_id: str, clip_id: str) -> list[str]:
     return [name for name in names if name.startswith(f"{clip_id}.")]
 
 
-def add(site: Site, job_id: str, clip_id: str) -> None:
-    """One more."""
+def add(site: Site, job_id: str, clip_id: str, number: int) -> None:
+    """One more, the ``number``-th."""
     folder = site.folders.job(job_id) / "att"
-    number = len(made(site, job_id, clip_id)) + 1
     files.write_new(site.fs, folder / f"{clip_id}.{number}", [])
     files.sync_dir(site.fs, folder)
 

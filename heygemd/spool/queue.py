@@ -308,7 +308,7 @@ class Spool:
                 f"{n_attempts} attempts ended with the whole process, want at most "
                 f"{self._max_attempts}; the file may be broken in a way that crashes a decoder"
             )
-        attempts.add(self._site, job.id, clip.id)
+        attempts.add(self._site, job.id, clip.id, n_attempts + 1)
         rendered = self._folders.rendered(job.id, clip.id)
         files.remove(self._fs, rendered)
         return rendered
