@@ -15,6 +15,7 @@ from typing import TypeAlias, cast, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd import pixels
 from heygemd.opencv import cv2
 from heygemd.records import Frames
 
@@ -74,9 +75,8 @@ class Still:
         left, right = _ends(window[1], self.width_px)
         if top >= bottom or left >= right:
             return np.empty((max(0, bottom - top), max(0, right - left), 3), np.uint8)
-        colours = [_spread(plane, top, bottom, left, right) for plane in self.colours]
-        yuv = cv2.merge([self.y[top:bottom, left:right], *colours])
-        return np.asarray(cv2.transform(yuv, _to_bgr(self.matrix)), np.uint8)
+        where = top, left, bottom - top, right - left
+        return pixels.window(self.y, *self.colours, *where, _to_bgr(self.matrix))
 
     def shrunk(self, width_px: int, height_px: int) -> NDArray[np.uint8]:
         """(height_px, width_px, 3) BGR, the whole frame averaged down."""
@@ -264,22 +264,17 @@ def cut_around(
     return picture[first[1] : stop[1], first[0] : stop[0]], first
 
 
-def colours_at(picture: Picture | Excerpt, places: NDArray[np.float32]) -> NDArray[np.uint8]:
+def colours_at(picture: Picture | Excerpt, places: NDArray[np.float32]) -> NDArray[np.float32]:
     """(h, w, 3) BGR at (h, w, 2) places, x y; between pixels linear, beyond the border its own."""
     if isinstance(picture, Excerpt):
         return colours_at(picture.part, places - np.array([picture.x_px, picture.y_px], np.float32))
-    if not isinstance(picture, Still):
-        return _looked_up(picture, places)
-    sites = places / np.float32(2) - np.array([0, 0.25], np.float32)
-    colours = [_looked_up(plane, sites) for plane in picture.colours]
-    yuv = cv2.merge([_looked_up(picture.y, places), *colours])
-    return np.asarray(cv2.transform(yuv, _to_bgr(picture.matrix)), np.uint8)
-
-
-def _looked_up(plane: NDArray[np.uint8], places: NDArray[np.float32]) -> NDArray[np.uint8]:
+    if isinstance(picture, Still):
+        planes = picture.y, *picture.colours
+        seen = pixels.places(*planes, places.reshape(-1, 2), _to_bgr(picture.matrix))
+        return seen.reshape(*places.shape[:2], 3)
     x, y = cv2.split(places)
-    seen = cv2.remap(plane, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(seen, np.uint8)
+    looked_up = cv2.remap(picture, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(looked_up, np.float32)
 
 
 def _around(
@@ -311,27 +306,6 @@ def gathered(full: NDArray[np.float32]) -> NDArray[np.float32]:
     return means
 
 
-def _spread(
-    plane: NDArray[np.uint8], top: int, bottom: int, left: int, right: int
-) -> NDArray[np.uint8]:
-    """(bottom - top, right - left) a colour plane at every pixel of a window."""
-    first_row, first_column = max(top // 2 - 1, 0), left // 2
-    part = plane[first_row : (bottom + 1) // 2 + 1, first_column : (right + 1) // 2 + 1]
-    n_rows, n_columns = part.shape
-    size = (n_columns, 2 * n_rows)
-    tall = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    wide = np.empty((2 * n_rows, 2 * n_columns), np.uint8)
-    wide[:, 0::2] = tall
-    wide[:, -1] = tall[:, -1]
-    one, other = tall[:, :-1], tall[:, 1:]
-    half = (one ^ other) >> 1
-    # Halves are rounded up in one row and down in the next, or colours would shift.
-    np.subtract((one | other)[0::2], half[0::2], out=wide[0::2, 1:-1:2])
-    np.add((one & other)[1::2], half[1::2], out=wide[1::2, 1:-1:2])
-    down, across = top - 2 * first_row, left - 2 * first_column
-    return wide[down : down + bottom - top, across : across + right - left]
-
-
 def _ends(part: slice, length: int) -> tuple[int, int]:
     first, stop, step = part.indices(length)
     if step != 1:
@@ -340,7 +314,7 @@ def _ends(part: slice, length: int) -> tuple[int, int]:
 
 
 @cache
-def _to_bgr(matrix: str) -> NDArray[np.float64]:
+def _to_bgr(matrix: str) -> NDArray[np.float32]:
     """(3, 4) from Y, U, V of video range to B, G, R."""
     red, blue = WEIGHTS[matrix]
     green = 1.0 - red - blue
@@ -349,11 +323,11 @@ def _to_bgr(matrix: str) -> NDArray[np.float64]:
     linear = np.array(
         [[y, of_u, 0.0], [y, -of_u * blue / green, -of_v * red / green], [y, 0.0, of_v]]
     )
-    return np.column_stack([linear, -linear @ [16, GREY, GREY]])
+    return np.column_stack([linear, -linear @ [16, GREY, GREY]]).astype(np.float32)
 
 
 @cache
 def _from_bgr(matrix: str) -> NDArray[np.float64]:
     """(3, 4) the way back."""
-    back = np.linalg.inv(_to_bgr(matrix)[:, :3])
+    back = np.linalg.inv(_to_bgr(matrix)[:, :3].astype(np.float64))
     return np.column_stack([back, [16, GREY, GREY]])

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.planes import Planes, Still, gathered, yuv_of
+from heygemd import pixels
+from heygemd.planes import Planes, Still, yuv_of
 from heygemd.records import Patch
 
 
@@ -71,25 +72,4 @@ def _blend(frame: Still, patch: Patch) -> None:
     mixed += own
     mixed += np.float32(0.5)  # the cast below truncates
     own[:] = mixed
-    _blend_colours(frame, yuv[1:], alpha, left, top)
-
-
-def _blend_colours(
-    frame: Still, colours: NDArray[np.uint8], alpha: NDArray[np.float32], left: int, top: int
-) -> None:
-    """Blend (2, h, w) U and V of each pixel into the frame's two planes, of a quarter the size."""
-    height_px, width_px = alpha.shape
-    rows = slice(top // 2, (top + height_px + 1) // 2)
-    columns = slice(left // 2, min((left + width_px) // 2 + 1, frame.packed.shape[1] // 2))
-    n_rows, n_columns = rows.stop - rows.start, columns.stop - columns.start
-    full = np.zeros((3, 2 * n_rows, 2 * n_columns + 1), np.float32)
-    down, across = top - 2 * rows.start, left - 2 * columns.start + 1
-    block = full[:, down : down + height_px, across : across + width_px]
-    block[0] = alpha
-    np.multiply(colours, alpha, out=block[1:])
-    if left == 0:
-        full[..., 0] = full[..., 1]  # the frame's edge is repeated
-    share, *mixed = gathered(full)
-    for plane, colour in zip(frame.colours, mixed, strict=True):
-        own = plane[rows, columns]
-        own[:] = own * (1 - share) + colour + np.float32(0.5)
+    pixels.blend(*frame.colours, yuv[1:], np.ascontiguousarray(alpha), left, top)

@@ -13,11 +13,11 @@ import ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd import pixels
 from heygemd.errors import MediaError, QualityError
 from heygemd.media.filters import decode_threads
 from heygemd.media.limits import Limits
 from heygemd.media.tool import Caps, Ffmpeg, command, running, user_file
-from heygemd.opencv import cv2
 from heygemd.planes import Film, Still
 from heygemd.records import Boxes
 
@@ -25,7 +25,8 @@ CODES = {"black": "black_output", "frozen": "frozen_output"}
 LOOKS_HZ = 10
 FROZEN_S = Fraction(1, 2)
 _CELLS = 24  # along each edge: a mouth that opens changes one by dozens of levels
-_SAMPLES = 16  # pixels along each edge of a cell, at least: grain of 20 levels stays below _MOVED
+_LEAST_PX = 16  # along each edge of a cell: grain of 20 levels stays below _MOVED
+_LINES = 8  # of a cell, of which the same may be said
 _DARK, _LIT = 38, 60  # levels of the brightest cell: ffmpeg's blackdetect calls 38 of 16..235 black
 _STILL, _MOVED = 1, 12  # levels; one apart is rounding, twelve in a cell anybody sees
 _AROUND = 0.3  # of the face's size: lips move the jaw beyond its box
@@ -89,20 +90,18 @@ class Expected:
 
 def grid_of(size: tuple[int, int]) -> tuple[int, int]:
     """Rows and columns of cells in a frame of this height and width."""
-    rows, columns = (min(_CELLS, max(1, n_px // _SAMPLES)) for n_px in size)
+    rows, columns = (min(_CELLS, max(1, n_px // _LEAST_PX)) for n_px in size)
     return rows, columns
 
 
 def brightness(frames: Film) -> Cells:
-    """How bright the cells are, by a sample of their pixels; of BGR by green, most of it."""
+    """How bright the cells are, by a sample of their lines; of BGR by green, most of it."""
     height_px, width_px = frames.shape[1:3]
     rows, columns = grid_of((height_px, width_px))
-    sampled = (columns * _SAMPLES, rows * _SAMPLES)
     cells = np.empty((len(frames), rows, columns), np.uint8)
     for row, frame in zip(cells, frames, strict=True):
-        luma = frame.y[:height_px, :width_px] if isinstance(frame, Still) else frame[..., 1].copy()
-        few = cv2.resize(luma, sampled, interpolation=cv2.INTER_NEAREST)
-        cv2.resize(few, (columns, rows), dst=row, interpolation=cv2.INTER_AREA)
+        luma = frame.y[:height_px, :width_px] if isinstance(frame, Still) else frame[..., 1]
+        row[:] = pixels.means(luma, rows, columns, _LINES)
     return cells
 
 

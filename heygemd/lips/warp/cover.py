@@ -51,7 +51,7 @@ def look(picture: Picture | Excerpt, points: Floats, iod_px: float) -> Floats:
         iod_px: scale of the face.
     """
     spots = points[list(_PLACES)][:, None] + _SPOTS * np.float32(PATCH * iod_px)
-    seen = colours_at(picture, spots).astype(np.float32)
+    seen = colours_at(picture, spots)
     colours = np.log(seen.mean(axis=1) + np.float32(8.0))
     return np.asarray(colours[:_N_LIPS] - masks.median(colours[_N_LIPS:]), np.float32)
 

@@ -25,7 +25,7 @@ from heygemd.lips.warp.landmarks import (
     RIGID,
     UPPER_INNER,
 )
-from heygemd.packed import PackedPoints
+from heygemd.packed import BLOCK_ROWS, PackedPoints
 from heygemd.records import N_POINTS
 
 Floats = NDArray[np.float32]
@@ -34,7 +34,7 @@ Stretch = tuple[int, int]
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
-_BLOCK_FRAMES = 256
+_BLOCK_FRAMES = BLOCK_ROWS  # no more: what is worked out of them stays in the cache
 MOUTH_WIDTH = 0.74  # IOD; the resting mouth that the basis is scaled to
 UPPER_SHARE = 0.35  # of a gap that is closed by the upper lip; the jaw does the rest
 _SAVGOL = np.array([-3.0, 12.0, 17.0, 12.0, -3.0]) / 35.0  # Savitzky-Golay, window 5, order 2
