@@ -1,4 +1,3 @@
-import os
 import threading
 
 import numpy as np
@@ -8,6 +7,7 @@ from hypothesis import strategies as st
 
 from heygemd.faces.detect import Sighting
 from heygemd.faces.watch import stretches, thread_count, watch
+from heygemd.host import usable_cores
 from heygemd.planes import Planes
 
 
@@ -143,7 +143,7 @@ def test_an_empty_batch_is_no_trouble():
 
 
 def test_no_workers_means_one_per_core_up_to_eight():
-    assert thread_count(0) == min(8, len(os.sched_getaffinity(0)))
+    assert thread_count(0) == min(8, usable_cores())
     assert thread_count(3) == 3
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +14,7 @@ from heygemd.faces.cuts import CutFinder
 from heygemd.faces.detect import FaceDetector, Sighting
 from heygemd.faces.likeness import look_at
 from heygemd.faces.sightings import Sightings
+from heygemd.host import usable_cores
 from heygemd.planes import Film, Still, joined
 from heygemd.records import Points
 
@@ -116,7 +116,7 @@ def _show(frames: Film, seen: list[Sighting], first: int, see: See) -> None:
 
 def thread_count(workers: int) -> int:
     """How many threads ``faces.workers`` means: 0 is one per core we may use, up to eight."""
-    return workers or min(MAX_THREADS, len(os.sched_getaffinity(0)))
+    return workers or min(MAX_THREADS, usable_cores())
 
 
 def stretch_length(n_frames: int, frame_bytes: int) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import Any
 import ffmpeg
 
 from heygemd.errors import DependencyError, QualityError
+from heygemd.host import usable_cores
 from heygemd.media import colour
 from heygemd.media.audio import in_step
 from heygemd.media.limits import Limits
@@ -288,7 +288,7 @@ def _seconds(length_s: Fraction) -> str:
 
 def _n_threads() -> int:
     """Said outright, since x264's output depends on it."""
-    return min(MAX_THREADS, len(os.sched_getaffinity(0)) * 3 // 2 + 1)
+    return min(MAX_THREADS, usable_cores() * 3 // 2 + 1)
 
 
 def _try_encoder(tool: Ffmpeg, name: str) -> str:

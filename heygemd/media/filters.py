@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import ffmpeg
 
+from heygemd.host import usable_cores
 from heygemd.media import colour
 from heygemd.media.limits import Limits
 from heygemd.media.tool import user_file
@@ -30,7 +30,7 @@ RGB_FORMATS = ("rgb", "bgr", "gbr", "argb", "abgr", "0rgb", "0bgr", "pal8", "mon
 
 def decode_threads(n_pixels: int) -> int:
     """How many threads decode frames of so many pixels."""
-    return min(MAX_DECODE_THREADS, len(os.sched_getaffinity(0)), -(-n_pixels // THREAD_PIXELS))
+    return min(MAX_DECODE_THREADS, usable_cores(), -(-n_pixels // THREAD_PIXELS))
 
 
 def decode_args(  # noqa: PLR0913 - each is one fact of the same command
