@@ -9,6 +9,7 @@ moves fastest, and errors do not add up: a row is told from what is unpacked of 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -63,6 +64,13 @@ class PackedPoints:
     def arrays(self) -> dict[str, NDArray[Any]]:
         """All that is held, by name, to be stored."""
         return {name: getattr(self, f"_{name}") for name in _NAMES}
+
+    def only(self, kept: NDArray[np.int64]) -> FewPoints:
+        """A copy of which only some points of each row are kept."""
+        few = PackedPoints(len(self), len(kept))
+        few._steps, few._keys = self._steps[:, kept], self._keys[:, kept]
+        few._moved, few._step = self._moved, self._step
+        return FewPoints(few, kept, self.shape[1])
 
     def append(self, points: NDArray[np.float32]) -> None:
         """Pack (n, P, 3), the rows that follow.
@@ -130,4 +138,26 @@ class PackedPoints:
         points += self._keys[block]
         points[np.isnan(step[:, 0, 0])] = np.nan
         self._held = block, points
+        return points
+
+
+@dataclass(frozen=True, slots=True)
+class FewPoints:
+    """(T, P, 3) points of which only some are kept; indexing gives float32, 0 for the others.
+
+    Attributes:
+        few: those that are kept.
+        kept: which of the P they are.
+        n_points: P.
+    """
+
+    few: PackedPoints
+    kept: NDArray[np.int64]
+    n_points: int
+
+    def __getitem__(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
+        """Unpacked rows."""
+        seen = self.few[rows]
+        points = np.zeros((len(seen), self.n_points, 3), np.float32)
+        points[:, self.kept] = seen
         return points

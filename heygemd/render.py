@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import Context, copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -105,6 +105,9 @@ def _render(
     with clock.stage("study"):
         plan = models.lips.study(_Followed(reader, task), faces, task.heard.voice)
         reader.excerpts = {}
+    witness = Witness(faces, timeline, by_syncnet=models.syncnet is not None)
+    if models.restorer is None:
+        faces = replace(faces, points=None)  # nobody looks at them any more; an hour's take 130 MB
     heap.trim()
     speaker = Speaker(
         models,
@@ -117,7 +120,6 @@ def _render(
     )
     boxes = faces.boxes[timeline.source]
     sampler = Sampler(timeline.n_frames, boxes)
-    witness = Witness(faces, timeline, by_syncnet=models.syncnet is not None)
     expected = lifeless.Expected(boxes, (info.height_px, info.width_px), timeline.fps)
     batch = batch_length(info, models, studio)
     with (

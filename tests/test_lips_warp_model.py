@@ -7,6 +7,7 @@ from drawn_talker import SIZE, draw, pose, shapes, talker, track_of, voice_of
 from heygemd.errors import ClipError, ConfigError, ModelError, NoFaceError
 from heygemd.lips.warp import geometry
 from heygemd.lips.warp.model import Warp
+from heygemd.packed import PackedPoints
 from heygemd.planes import of_bgr
 
 TALK = [0.0, 0.05, 0.2, 0.12, 0.0, 0.18, 0.25, 0.02, 0.0, 0.1, 0.22, 0.15]
@@ -67,6 +68,17 @@ def test_every_frame_gets_a_patch_inside_the_picture(spoken):
         assert 0 <= patch.x_px <= SIZE[0] - width
         assert 0 <= patch.y_px <= SIZE[1] - height
         assert 0.0 <= patch.alpha.min() <= patch.alpha.max() <= 1.0
+
+
+def test_no_point_is_looked_at_but_those_that_a_plan_keeps(warp):
+    clip, track = talker(TALK)
+    packed = PackedPoints.pack(track.points)
+    plan = warp.study(clip, replace(track, points=packed), voice_of(SPEECH))
+    whole = speak(warp, clip, replace(plan, points=packed[:]))
+
+    assert len(plan.points.kept) < 300
+    for kept, patch in zip(speak(warp, clip, plan), whole, strict=True):
+        assert same(kept, patch)
 
 
 def test_mouths_open_and_close_as_the_voice_asks(spoken):

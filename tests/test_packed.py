@@ -115,3 +115,23 @@ def test_it_takes_little_more_than_a_quarter_of_the_memory_of_single_precision()
     assert held < 0.27 * talking(640).nbytes
     assert packed.shape == (640, 478, 3)
     assert len(packed) == 640
+
+
+def test_of_few_points_those_that_are_kept_stay_the_same_and_all_others_are_0():
+    packed = PackedPoints.pack(talking(100))
+    kept = np.array([0, 7, 300])
+    rows = np.array([70, 2, 2])
+
+    few = packed.only(kept)
+
+    np.testing.assert_array_equal(few[rows][:, kept], packed[rows][:, kept])
+    assert few[10:20].shape == (10, 478, 3)
+    assert np.count_nonzero(few[:].any(axis=(0, 2))) == 3
+    assert sum(held.nbytes for held in few.few.arrays().values()) < 30_000
+
+
+def test_few_points_of_a_row_without_a_face_are_nan():
+    points = talking(3)
+    points[1] = np.nan
+
+    assert np.isnan(PackedPoints.pack(points).only(np.array([4]))[:][:, 4, 0]).tolist() == [0, 1, 0]

@@ -1,5 +1,6 @@
 """The path of one video, with real ffmpeg and models that say what they were asked."""
 
+import weakref
 from dataclasses import replace
 from fractions import Fraction
 
@@ -53,6 +54,26 @@ def test_every_output_frame_is_spoken_once_in_order(media, studio, tmp_path):
     lips = Painter()
     render_clip(task_of(media, studio, lips, tmp_path), Models(FixedFace(), lips), studio)
     assert [n for span in lips.spans for n in span] == list(range(40))
+
+
+class Watcher(Painter):
+    """Remembers whether the points that it studied were still held when it spoke."""
+
+    def study(self, clip, track, voice):
+        self.points, self.held = weakref.ref(track.points), []
+        return voice
+
+    def speak(self, frames, plan, span):
+        self.held.append(self.points() is not None)
+        return super().speak(frames, plan, span)
+
+
+def test_points_of_faces_are_let_go_before_frames_are_drawn(media, studio, tmp_path):
+    lips = Watcher()
+    models = Models(FixedFace(has_points=True), lips)
+    render_clip(task_of(media, studio, lips, tmp_path), models, studio)
+    assert not any(lips.held)
+    assert lips.held
 
 
 def test_a_patch_is_in_the_output_and_the_rest_is_the_source_forth_and_back(
@@ -218,7 +239,7 @@ class Keeper(Painter):
 
     def study(self, clip, track, voice):
         self.at_hand.append({at: held[:6, :6] for at, held in clip.excerpts.items()})
-        return super().study(clip, track, voice)
+        return voice
 
 
 @pytest.mark.timeout(60)  # two whole clips, each with half a dozen children

@@ -20,6 +20,7 @@ from heygemd.lips.warp.landmarks import (
     NOSE_TIP,
     OUTER,
     OVAL,
+    STEADY,
 )
 from heygemd.lips.warp.landmarks import UPPER_INNER as UPPER
 from heygemd.lips.warp.triangles import Ids, Triangles, fill, linear, stretch
@@ -46,6 +47,7 @@ class Mesh:
     Attributes:
         freedom: (468, 1) float32 in [0, 1], how much of its displacement each point takes.
         ring: indices of the outline points that have an anchor outside them.
+        shown: all points of the face that drawing looks at.
         skin: (M, 3) triangles that move, anchors included.
         bare: (M, 3) the same, but the lips are one area: enough where a mouth covers them.
         mouth: (M, 3) triangles of lips and the skin around them, those above the gap first.
@@ -55,6 +57,7 @@ class Mesh:
 
     freedom: Floats
     ring: NDArray[np.int64]
+    shown: NDArray[np.int64]
     skin: Triangles
     bare: Triangles
     mouth: Triangles
@@ -124,6 +127,7 @@ def build_mesh(basis: Basis) -> Mesh:
     return Mesh(
         freedom=freedom[:, None].astype(np.float32),
         ring=ring,
+        shown=_shown(basis, ring, skin, mouth),
         skin=skin,
         bare=np.concatenate([skin[~np.isin(skin, LIPS).all(axis=1)], _area(OUTER)]),
         mouth=np.concatenate([mouth[upper], mouth[~upper]]),
@@ -287,6 +291,14 @@ def _skirt(ring: NDArray[np.int64]) -> Triangles:
     ]
     quads = [(a, b, anchor[a], anchor[b]) for a, b in pairs]
     return np.array([t for a, b, c, d in quads for t in ((a, b, c), (b, c, d))], np.int32)
+
+
+def _shown(basis: Basis, ring: NDArray[np.int64], *triangles: Triangles) -> NDArray[np.int64]:
+    """Corners of triangles, what moves, and what light and anchors are told by."""
+    points = np.concatenate(
+        [*(some.ravel() for some in triangles), basis.index, ring, STEADY, _NOSE]
+    )
+    return np.unique(points[points < N_FACE])
 
 
 def _area(ring: tuple[int, ...]) -> Triangles:

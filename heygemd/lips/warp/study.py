@@ -17,7 +17,7 @@ from heygemd.lips.warp.keys import Key
 from heygemd.lips.warp.mesh import Mesh
 from heygemd.lips.warp.retarget import Person
 from heygemd.lips.warp.voice import Voice
-from heygemd.packed import PackedPoints
+from heygemd.packed import FewPoints, PackedPoints
 from heygemd.planes import Excerpt, Picture
 from heygemd.records import FaceTrack, Points, Timeline
 
@@ -34,7 +34,7 @@ class Plan:
 
     Attributes:
         source: (n_out,) the source frame behind each output frame.
-        points: (T, 478, 3) px, a row per source frame.
+        points: (T, 478, 3) px, a row per source frame; of them those that the mesh shows.
         pose: of the T source frames.
         person: whose mouth it is.
         coefs: (n_out, K) whitened, suited to the person.
@@ -48,7 +48,7 @@ class Plan:
     """
 
     source: NDArray[np.int64]
-    points: Points | PackedPoints
+    points: Points | FewPoints
     pose: Pose
     person: Person
     coefs: Floats
@@ -92,7 +92,9 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
     shown = person.talks or keys.show_inside(lent)
     return Plan(
         source=source,
-        points=track.points,
+        points=track.points.only(mesh.shown)
+        if isinstance(track.points, PackedPoints)
+        else track.points,
         pose=pose,
         person=person,
         coefs=coefs,
