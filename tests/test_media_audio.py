@@ -123,6 +123,15 @@ def test_an_outline_keeps_the_loudest_and_the_lowest_of_every_forty_samples():
     assert not len(outline(Waveform(samples[:0], 16000)).samples)
 
 
+def test_the_outline_of_a_long_sound_is_four_times_as_coarse():
+    samples = np.zeros(61 * 16000, np.float32)
+    samples[-1] = 0.5
+    drawn = outline(Waveform(samples, 16000))
+    assert drawn.rate_hz == 200
+    assert len(drawn.samples) == 61 * 200
+    assert drawn.samples[-2:].tolist() == [0.5, 0.0]
+
+
 @pytest.mark.parametrize(("peak", "silent"), [(0.0, True), (0.0005, True), (0.005, False)])
 def test_what_nobody_hears_is_silent(peak, silent):
     assert is_silent(Waveform(np.float32([0.0, peak]), 16000)) == silent

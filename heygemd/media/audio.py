@@ -20,6 +20,7 @@ from heygemd.records import AudioInfo, Waveform
 RATE_HZ = 16_000  # what lip models are trained on (Wav2Lip, ACM MM 2020)
 CHUNK_SAMPLES = 1 << 18
 OUTLINE_SAMPLES = 40  # 2.5 ms
+LONG_S = 60.0  # a sound of which four times as coarse an outline does
 SILENT_DB = -60.0  # below the noise of a quiet room through any microphone
 
 
@@ -66,15 +67,17 @@ def in_step(sound: Any, rate_hz: int) -> Any:  # noqa: ANN401 - ffmpeg-python's 
 
 
 def outline(sound: Waveform) -> Waveform:
-    """The loudest and the lowest sample of every 2.5 ms, all that a drawing of it needs.
+    """The loudest and the lowest sample of every 2.5 ms, of a long sound of every 10 ms.
 
-    A twentieth of the memory: of an hour at 16 kHz 12 MB are kept instead of 230.
+    A drawing of it needs no more: of an hour at 16 kHz 3 MB are kept instead of 230.
     """
-    starts = np.arange(0, len(sound.samples), OUTLINE_SAMPLES)
+    is_long = len(sound.samples) > LONG_S * sound.rate_hz
+    step = OUTLINE_SAMPLES * (4 if is_long else 1)
+    starts = np.arange(0, len(sound.samples), step)
     if not len(starts):
         return sound
     peaks = [ends.reduceat(sound.samples, starts) for ends in (np.maximum, np.minimum)]
-    return Waveform(np.stack(peaks, axis=1).ravel(), sound.rate_hz * 2 // OUTLINE_SAMPLES)
+    return Waveform(np.stack(peaks, axis=1).ravel(), sound.rate_hz * 2 // step)
 
 
 def peak_db(sound: Waveform) -> float:
