@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from heygemd import __version__, log
+from heygemd import __version__, heap, log
 from heygemd.errors import FatalError, GpuLostError, HeygemdError
 from heygemd.settings import Settings, load
 
@@ -259,19 +259,22 @@ def _load(arguments: argparse.Namespace, extra: Sequence[str] = ()) -> Settings:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from heygemd import assembly  # noqa: PLC0415
+    with heap.settled():
+        from heygemd import assembly  # noqa: PLC0415
 
     return assembly.run(_load(arguments), lambda: _load(arguments))
 
 
 def _once(arguments: argparse.Namespace) -> int:
-    from heygemd import assembly  # noqa: PLC0415
+    with heap.settled():
+        from heygemd import assembly  # noqa: PLC0415
 
     return assembly.once(_load(arguments))
 
 
 def _render(arguments: argparse.Namespace) -> int:
-    from heygemd import single  # noqa: PLC0415
+    with heap.settled():
+        from heygemd import single  # noqa: PLC0415
 
     extra = [f"model.name={arguments.model}"] if arguments.model else []
     extra += [f"model.device={arguments.device}"] if arguments.device else []
@@ -279,7 +282,8 @@ def _render(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from heygemd import demo  # noqa: PLC0415
+    with heap.settled():
+        from heygemd import demo  # noqa: PLC0415
 
     return demo.run(arguments.out)
 
@@ -297,7 +301,8 @@ def _fsck(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from heygemd import check  # noqa: PLC0415
+    with heap.settled():
+        from heygemd import check  # noqa: PLC0415
 
     return check.run(_load(arguments), as_json=arguments.json)
 

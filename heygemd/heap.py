@@ -1,9 +1,11 @@
-"""Freed memory given back to the kernel; glibc keeps most of what was large once."""
+"""Freed memory given back to the kernel, and objects that stay kept from the collector's eyes."""
 
 from __future__ import annotations
 
 import ctypes
-from contextlib import suppress
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 _M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
 _LARGE_BYTES = 1 << 20
@@ -31,3 +33,18 @@ def trim() -> None:
     """
     with suppress(AttributeError):  # another libc
         ctypes.CDLL(None).malloc_trim(0)
+
+
+@contextmanager
+def settled() -> Iterator[None]:
+    """What is made in this block stays for good: the collector of garbage leaves it alone.
+
+    It went through all that torch brings again and again: of 4.2 s of processor time that a start
+    and an end took, 1.4 s.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -64,6 +64,7 @@ class Models:
         )
 
 
+@heap.settled()
 def load(model: Model, faces: Faces, restore: Restore, quality: Quality | None = None) -> Models:
     """Load and warm up.
 

@@ -1,7 +1,13 @@
 """The heap does not keep what nobody uses."""
 
+import gc
 import subprocess
 import sys
+import weakref
+
+import pytest
+
+from heygemd import heap
 
 RESIDENT = """
 from pathlib import Path
@@ -52,3 +58,35 @@ def test_what_lies_free_between_things_in_use_is_given_back():
 
 def test_large_blocks_are_given_back_as_soon_as_they_are_free():
     assert given_back(LARGE) > 30_000_000
+
+
+def test_what_is_made_for_good_is_left_alone_by_the_collector_and_later_garbage_is_not():
+    class Ring:
+        def __init__(self):
+            self.self = self
+
+    frozen = gc.get_freeze_count()
+    try:
+        with heap.settled():
+            assert not gc.isenabled()
+            kept = weakref.ref(Ring())
+        later = weakref.ref(Ring())
+        gc.collect()
+
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > frozen
+        assert (kept() is None, later() is None) == (False, True)
+    finally:
+        gc.unfreeze()
+
+
+def test_the_collector_works_again_after_a_load_that_failed():
+    def fail():
+        raise ValueError("no such weights")
+
+    try:
+        with pytest.raises(ValueError, match="weights"), heap.settled():
+            fail()
+        assert gc.isenabled()
+    finally:
+        gc.unfreeze()
