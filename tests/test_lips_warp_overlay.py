@@ -102,14 +102,20 @@ def test_teeth_and_lips_that_would_be_stretched_are_painted_over_and_the_dark_is
     assert (np.abs(filled - layer).max() < 1.0) == is_dark
 
 
-@pytest.mark.parametrize(("grey", "is_painted"), [(90.0, True), (190.0, False)])
-def test_rows_of_teeth_that_touch_are_not_parted_by_painted_dark(plan_and_clip, grey, is_painted):
+@pytest.mark.parametrize(
+    ("light", "own", "is_painted"),
+    [(0.4, 0.1, True), (0.75, 0.1, False), (0.75, 0.02, True), (1.1, 0.02, False)],
+)
+def test_dark_is_painted_over_the_dark_and_over_lips_but_over_no_teeth(
+    plan_and_clip, light, own, is_painted
+):
     plan, clip = plan_and_clip
     (aim,) = take_aim(plan, range(2, 3), BASIS, MESH)
     narrow = next(key for key in plan.keys if key.frame == 3)
-    key = replace(narrow, teeth=0.7, lower_teeth=0.2, flesh=0.0)
+    key = replace(narrow, aperture=own, teeth=0.7, lower_teeth=0.2, flesh=0.0)
     whole = mesh.Grid(0, 0, clip.frames.shape[2], clip.frames.shape[1], 1.0)
     spot = overlay.find_spot(clip.frames[2], aim.goal, whole, aim.iod_px, aim.aperture)
+    grey = light * spot.around(spot.skin).mean()
     layer = np.full((*spot.alpha.shape, 3), grey, np.float32)
 
     aim = replace(aim, keys=((key, 1.0),))

@@ -27,7 +27,11 @@ REACH = 0.10  # IOD; beyond the ring the feathered mask is nothing
 CLOSED = 0.012  # IOD; under it there is no inside
 STRETCH = (1.25, 1.75)  # the dark between borrowed teeth, stretched more than this, is painted
 WIDER = (0.015, 0.035)  # IOD; so far must a key be outdone before any of it is painted
-GAPING = (0.8, 0.95)  # of the skin's brightness: what is darker gapes, what is brighter is teeth
+GAPING = (0.5, 0.65)  # of the skin's brightness: what is darker gapes, what is brighter is teeth or
+# a tongue, which jump when dark comes over them. Lips that hardly part in the key show flesh there
+# whatever its light, and only what is nearly as light as skin is teeth.
+LIPS_LIGHTER = 0.3
+PARTED = (0.03, 0.06)  # IOD of aperture: lips hardly part below the first, and do from the second on
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
 THREAD = (0.015, 0.06)  # IOD of aperture: less light enters below the second, least at the first
 NEARER = 0.05  # IOD; lips of a key that come nearer by so much let less light in than they did
@@ -249,19 +253,21 @@ def _fill(layer: Floats, spot: Spot, aim: Aim, gape: meshes.Gape) -> Floats:
             corner = np.array([spot.grid.x_px, spot.grid.y_px], np.float32)
             zone = masks.polygon(between - corner, spot.alpha.shape, 0.025 * aim.iod_px)
             zone *= spot.inside
-            share = np.maximum(share, zone * lacking * _gapes(layer, zone, spot))
+            share = np.maximum(share, zone * lacking * _gapes(layer, zone, spot, first.aperture))
     if not share.any():
         return layer
     return _paint(layer, spot, aim, share)
 
 
-def _gapes(layer: Floats, zone: Floats, spot: Spot) -> Floats:
-    """How surely a zone of the layer shows the dark, 0..1; what is as light as skin is teeth."""
+def _gapes(layer: Floats, zone: Floats, spot: Spot, own: float) -> Floats:
+    """How surely a zone of the layer shows the dark, or lips that own it closed, 0..1."""
     box, around = masks.box(zone), spot.around(spot.skin)
     weight = zone[box][..., None]
     seen = float((layer[box] * weight).sum() / (3.0 * weight.sum() + 1e-6))
     light = float(around.mean()) if len(around) else 255.0
-    return meshes.smoothstep((GAPING[1] - seen / light) / (GAPING[1] - GAPING[0]))
+    touching = 1.0 - meshes.smoothstep((own - PARTED[0]) / (PARTED[1] - PARTED[0]))
+    limit = GAPING[1] + LIPS_LIGHTER * touching
+    return meshes.smoothstep((limit - seen / light) / (GAPING[1] - GAPING[0]))
 
 
 def _paint(layer: Floats, spot: Spot, aim: Aim, share: Floats) -> Floats:
