@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from heygemd.lips.warp import geometry, retarget
 from heygemd.lips.warp.geometry import Basis, Floats
@@ -14,6 +15,10 @@ from heygemd.lips.warp.mesh import N_FACE, Mesh, smoothstep
 from heygemd.lips.warp.study import Plan
 
 LEAST = 0.02  # less of an effect than this is none
+# Weights of the frames before and after, sigma 1 frame: points of jaw and cheeks tremble, and skin
+# that is moved from there trembles with them. Held still it changed 1.05 times as much as filmed
+# skin on nine clips, with this 1.01 times; what a jaw does within three frames is kept.
+CALM = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | No
     pose = plan.pose[source]
     points = plan.points[source]
     moved, aperture = retarget.aim(
-        plan.coefs[out], geometry.to_canonical(points, pose), plan.person, basis, plan.share[out]
+        plan.coefs[out], _own_shapes(plan, source, mesh), plan.person, basis, plan.share[out]
     )
     turned = (moved * mesh.freedom) @ pose.rotation[:, :2].swapaxes(1, 2)
     own = points[:, :N_FACE, :2]
@@ -102,3 +107,29 @@ def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | No
             keys=tuple((plan.keys[key], mix) for key, mix in lent if mix > 0.0),
         )
     return [aims.get(number) for number in span]
+
+
+def _own_shapes(plan: Plan, source: NDArray[np.int64], mesh: Mesh) -> Floats:
+    """(N, 478, 3) canonical shapes of N source frames, jaw and cheeks calmed by their neighbours'.
+
+    Args:
+        plan: from ``study.study``.
+        source: (N,) frames with a face.
+        mesh: says how far each point is calmed.
+    """
+    reach = len(CALM) // 2
+    near = (source[:, None] + np.arange(-reach, reach + 1)).clip(0, len(plan.points) - 1)
+    rows, place = np.unique(near, return_inverse=True)
+    place = place.reshape(near.shape)  # NumPy 2.0 alone gives it flat
+    shapes = geometry.to_canonical(plan.points[rows], plan.pose[rows])
+    shot = np.searchsorted(np.array(plan.cuts), rows, side="right")
+    own = place[:, reach]
+    belongs = np.isfinite(shapes[:, 0, 0])[place] & (shot[place] == shot[own, None])
+    weights = np.zeros((len(source), len(rows)), np.float32)
+    np.add.at(weights, (np.arange(len(source))[:, None], place), CALM * belongs)
+    weights /= weights.sum(axis=1, keepdims=True)
+    calmed = np.flatnonzero(mesh.calm)
+    mean = np.tensordot(weights, np.nan_to_num(shapes[:, calmed]), 1)
+    found = shapes[own]
+    found[:, calmed] += mesh.calm[calmed] * (mean - found[:, calmed])
+    return found

@@ -32,6 +32,7 @@ TEETH_LOWER = 0.10  # IOD; likewise above the lower lip's edge
 LONGER = 1.2  # so much may upper teeth that fill a gap be drawn longer than they were seen
 FULL = (0.75, 0.9)  # share of a gap: upper teeth do not fill it below, and do above
 BOTH_ROWS = 0.95  # of a gap, all that upper and lower teeth fill together
+LIPS_REACH = 0.25  # IOD around the lips' outline within which skin moves as fast as they do
 _NOSE = (1, 2, 4, 5, 19, 94, 97, 98, 326, 327)  # the wings of the nose never move
 MIN_EDGE_PX = 4  # of a rectangle worth filling
 _MIN_ALTITUDE_PX = 0.8  # flatter triangles extrapolate garbage
@@ -46,6 +47,7 @@ class Mesh:
 
     Attributes:
         freedom: (468, 1) float32 in [0, 1], how much of its displacement each point takes.
+        calm: (468, 1) float32 in [0, 1], how far each is calmed in time: lips truly are quick.
         ring: indices of the outline points that have an anchor outside them.
         shown: all points of the face that drawing looks at.
         skin: (M, 3) triangles that move, anchors included.
@@ -56,6 +58,7 @@ class Mesh:
     """
 
     freedom: Floats
+    calm: Floats
     ring: NDArray[np.int64]
     shown: NDArray[np.int64]
     skin: Triangles
@@ -126,6 +129,7 @@ def build_mesh(basis: Basis) -> Mesh:
     upper = middle[:, 1] < np.interp(middle[:, 0], gap[:, 0] / 2, gap[:, 1] / 2)
     return Mesh(
         freedom=freedom[:, None].astype(np.float32),
+        calm=_calm(face) * (freedom[:, None] > 0.0),
         ring=ring,
         shown=_shown(basis, ring, skin, mouth),
         skin=skin,
@@ -134,6 +138,12 @@ def build_mesh(basis: Basis) -> Mesh:
         n_upper=int(upper.sum()),
         inside=_inside(N_FACE + len(ring)),
     )
+
+
+def _calm(face: Floats) -> Floats:
+    """(468, 1) 0 at the lips' outline, 1 from ``LIPS_REACH`` on."""
+    away = np.linalg.norm(face[:, None, :2] - face[list(OUTER), :2], axis=2).min(axis=1)
+    return smoothstep(away[:, None] / LIPS_REACH)
 
 
 def with_teeth(points: Floats, anchors: Floats, reach_px: Floats) -> Floats:

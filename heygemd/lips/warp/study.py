@@ -36,6 +36,7 @@ class Plan:
         source: (n_out,) the source frame behind each output frame.
         points: (T, 478, 3) px, a row per source frame; of them those that the mesh shows.
         pose: of the T source frames.
+        cuts: source frames that start a new shot.
         person: whose mouth it is.
         coefs: (n_out, K) whitened, suited to the person.
         share: (n_out,) 0..1, how much of it is done.
@@ -50,6 +51,7 @@ class Plan:
     source: NDArray[np.int64]
     points: Points | FewPoints
     pose: Pose
+    cuts: tuple[int, ...]
     person: Person
     coefs: Floats
     share: Floats
@@ -96,6 +98,7 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
         if isinstance(track.points, PackedPoints)
         else track.points,
         pose=pose,
+        cuts=track.cuts,
         person=person,
         coefs=coefs,
         share=share,
