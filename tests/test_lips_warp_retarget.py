@@ -12,6 +12,11 @@ from heygemd.lips.warp.landmarks import CHIN, LIPS
 TALK = [0.0, 0.05, 0.2, 0.12, 0.0, 0.18, 0.25, 0.02]
 
 
+def said(coefs, person):
+    """How far landmarks leave rest where all is said so slowly that the jaw can follow."""
+    return retarget.spoken(coefs, coefs, person, BASIS)
+
+
 def test_a_person_is_closed_at_rest_even_if_the_clip_never_shows_it():
     person = retarget.meet(shapes([0.08, 0.1, 0.2, 0.3]), BASIS)
 
@@ -53,7 +58,7 @@ def test_aimed_lips_never_cross(seed):
     own = shapes(TALK)
     person = retarget.meet(own, BASIS)
 
-    moved, aperture = retarget.aim(wild, own[:5], person, BASIS, np.ones(5, np.float32))
+    moved, aperture = retarget.aim(said(wild, person), own[:5], person, BASIS, np.ones(5, np.float32))
 
     assert retarget.widest_gap(own[:5, :468] + moved).min() >= 0.0
     assert aperture.min() >= 0.0
@@ -64,7 +69,7 @@ def test_lips_that_are_told_to_come_near_close_exactly():
     person = retarget.meet(own, BASIS)
     near = geometry.coefs(shapes([0.005]), person.rest, BASIS)
 
-    moved, aperture = retarget.aim(near, own[2:3], person, BASIS, np.ones(1, np.float32))
+    moved, aperture = retarget.aim(said(near, person), own[2:3], person, BASIS, np.ones(1, np.float32))
 
     assert aperture[0] == 0.0
     assert retarget.widest_gap(own[2:3, :468] + moved)[0] == pytest.approx(0.0, abs=1e-5)
@@ -75,7 +80,7 @@ def test_no_share_moves_nothing():
     person = retarget.meet(own, BASIS)
     coefs = voice_of([0.3]).coefs
 
-    moved, _ = retarget.aim(coefs, own[:1], person, BASIS, np.zeros(1, np.float32))
+    moved, _ = retarget.aim(said(coefs, person), own[:1], person, BASIS, np.zeros(1, np.float32))
 
     assert not moved.any()
 
@@ -85,7 +90,7 @@ def test_the_aim_is_the_shape_that_was_asked_for():
     person = retarget.meet(own, BASIS)
     wanted = voice_of([0.2]).coefs
 
-    _, aperture = retarget.aim(wanted, own[:1], person, BASIS, np.ones(1, np.float32))
+    _, aperture = retarget.aim(said(wanted, person), own[:1], person, BASIS, np.ones(1, np.float32))
 
     assert aperture[0] == pytest.approx(0.2, abs=0.02)
 
@@ -136,15 +141,15 @@ def with_jaw(share):
 def test_a_persons_own_jaw_is_learned(share):
     jaw = retarget.meet(with_jaw(share), BASIS).jaw
 
-    assert jaw * retarget.JAW_OF_BASIS == pytest.approx(share, abs=0.02)
+    learned = jaw * retarget.JAW_OF_BASIS / retarget.JAW_SLOW
+    assert learned == pytest.approx(share, abs=0.02)
 
 
 def test_an_idle_face_gets_a_usual_jaw_and_a_jump_is_none_of_a_jaws():
     jumps = np.concatenate([with_jaw(0.3), with_jaw(0.3) + np.float32(0.5)])
 
-    assert (
-        retarget.meet(shapes([0.0, 0.01, 0.0]), BASIS).jaw == retarget.JAW / retarget.JAW_OF_BASIS
-    )
+    usual = retarget.JAW * retarget.JAW_SLOW / retarget.JAW_OF_BASIS
+    assert retarget.meet(shapes([0.0, 0.01, 0.0]), BASIS).jaw == usual
     assert retarget.meet(jumps, BASIS).jaw == pytest.approx(retarget.meet(with_jaw(0.3), BASIS).jaw)
 
 
@@ -154,9 +159,23 @@ def test_a_lazy_jaw_moves_less_under_the_same_lips():
     still = shapes([0.0])
 
     went = [
-        retarget.aim(coefs, still, person, BASIS, np.ones(1, np.float32))[0][0, :, 1]
+        retarget.aim(said(coefs, person), still, person, BASIS, np.ones(1, np.float32))[0][0, :, 1]
         for person in (replace(lively, jaw=lazy.jaw), lively)
     ]
 
     assert went[0][CHIN] == pytest.approx(went[1][CHIN] * lazy.jaw / lively.jaw, abs=0.01)
     np.testing.assert_array_equal(went[0][list(LIPS)], went[1][list(LIPS)])
+
+
+def test_a_jaw_goes_further_in_slow_movements_than_in_quick_ones():
+    person = retarget.meet(shapes([0.0, 0.01, 0.0]), BASIS)
+    chin = int(np.flatnonzero(BASIS.index == CHIN)[0])
+
+    def follows(period):
+        """How far the chin goes while the aperture goes by 1, said so many frames a time."""
+        coefs = voice_of(0.1 + 0.08 * np.sin(2 * np.pi * np.arange(120) / period)).coefs
+        moved = retarget.spoken(coefs, retarget.slowed(coefs), person, BASIS)[20:-20, chin, 1]
+        return np.ptp(moved) / np.ptp(geometry.coef_aperture(coefs, BASIS)[20:-20])
+
+    slow, quick = follows(30), follows(5)
+    assert slow > retarget.JAW > quick > 0.6 * retarget.JAW

@@ -81,8 +81,9 @@ def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | No
     source = plan.source[out]
     pose = plan.pose[source]
     points = plan.points[source]
+    said = retarget.spoken(plan.coefs[out], plan.slow[out], plan.person, basis)
     moved, aperture = retarget.aim(
-        plan.coefs[out], _own_shapes(plan, source, mesh), plan.person, basis, plan.share[out]
+        said, _own_shapes(plan, source, mesh), plan.person, basis, plan.share[out]
     )
     turned = (moved * mesh.freedom) @ pose.rotation[:, :2].swapaxes(1, 2)
     own = points[:, :N_FACE, :2]

@@ -28,6 +28,10 @@ SNAP = (0.010, 0.045)  # IOD; lips that are told to come nearer than this close
 JAW = 0.33
 JAW_RANGE = (0.24, 0.66)
 JAW_OF_BASIS = 0.56
+# A jaw is heavier than lips: of 16 talkers it goes 0.42 of the aperture below 1.5 Hz, 0.39 below 3,
+# 0.34 below 4.5 and 0.30 above. So it follows this many frames slower (sigma), and further.
+JAW_INERTIA = 0.7
+JAW_SLOW = 0.42 / 0.33
 QUICK = 0.12  # IOD a frame; what changes by more has jumped
 YAW_FADE_DEG = (40.0, 60.0)
 ABSENCE_FADE = 5  # frames before and after a stretch without a face
@@ -43,7 +47,7 @@ class Person:
         scale: of the mouth against the basis's.
         coefs: (T, K) whitened, the mouth in each source frame; NaN rows without a face.
         aperture: (T,) of each source frame, IOD of a mouth of scale 1, 0 when closed.
-        jaw: how far the chin goes with the mouth, against the basis's.
+        jaw: how far the chin goes with the mouth in slow movements, against the basis's.
     """
 
     rest: Floats
@@ -88,14 +92,14 @@ def _opened(shapes: Floats) -> Floats:
 
 
 def _jaw(aperture: Floats, chin: Floats) -> float:
-    """How far the chin of (T,) heights goes with the mouth, against the basis's."""
+    """How far the chin of (T,) heights goes with the mouth in slow movements, see ``Person``."""
     opened, sunk = np.diff(aperture), np.diff(chin)
     steady = (np.abs(opened) < QUICK) & (np.abs(sunk) < QUICK)
-    if np.nanquantile(aperture, 0.95) <= TALKING or not steady.any():
-        return JAW / JAW_OF_BASIS
-    along, whole = opened[steady] @ sunk[steady], opened[steady] @ opened[steady]
-    own = float(along) / max(float(whole), 1e-6)
-    return float(np.clip(own, *JAW_RANGE)) / JAW_OF_BASIS
+    own = JAW
+    if np.nanquantile(aperture, 0.95) > TALKING and steady.any():
+        along, whole = opened[steady] @ sunk[steady], opened[steady] @ opened[steady]
+        own = float(np.clip(float(along) / max(float(whole), 1e-6), *JAW_RANGE))
+    return own * JAW_SLOW / JAW_OF_BASIS
 
 
 def suit(coefs: Floats, person: Person, basis: Basis) -> Floats:
@@ -113,6 +117,12 @@ def suit(coefs: Floats, person: Person, basis: Basis) -> Floats:
         asked = float(np.quantile(geometry.coef_aperture(calm, basis), 0.95))
         gain = float(np.clip(person.liveliness / max(asked, 1e-3), *GAINS))
     return _without_overlap(calm * np.float32(gain), basis)
+
+
+def slowed(coefs: Floats) -> Floats:
+    """What the jaw follows of (T, K) coefs of consecutive output frames."""
+    slow = geometry.smooth(coefs.astype(np.float64), JAW_INERTIA, [(0, len(coefs))])
+    return slow.astype(np.float32)
 
 
 def _without_overlap(coefs: Floats, basis: Basis) -> Floats:
@@ -167,16 +177,32 @@ def strength(pose: Pose, seen: NDArray[np.bool_], source: NDArray[np.int64]) -> 
     return np.asarray(per_source[source] * fade, np.float32)
 
 
+def spoken(coefs: Floats, slow: Floats, person: Person, basis: Basis) -> Floats:
+    """(N, L, 3) how far each moving landmark leaves rest, IOD: lips by what is said, jaw behind.
+
+    Args:
+        coefs: (N, K) whitened and suited to the person.
+        slow: (N, K) of the same frames, from ``slowed``.
+        person: from ``meet``.
+        basis: of the coefs.
+    """
+    lip, chin = basis.template[[MIDDLE[-1], CHIN], 1]
+    below = smoothstep((basis.template[basis.index, 1] - lip) / (0.7 * (chin - lip)))[:, None]
+    lips = geometry.displacement(coefs, basis)
+    jaw = geometry.displacement(slow, basis) * np.float32(person.jaw)
+    return np.asarray((lips + below * (jaw - lips)) * np.float32(person.scale), np.float32)
+
+
 def aim(
-    coefs: Floats, shapes: Floats, person: Person, basis: Basis, share: Floats
+    moved: Floats, shapes: Floats, person: Person, basis: Basis, share: Floats
 ) -> tuple[Floats, Floats]:
     """Where the face should be: how far each point leaves its place, and how open the mouth is.
 
     Args:
-        coefs: (N, K) whitened and suited to the person.
+        moved: (N, L, 3) from ``spoken``.
         shapes: (N, 478, 3) the source frames' own, canonical.
         person: from ``meet``.
-        basis: of the coefs.
+        basis: whose landmarks move.
         share: (N,) 0 keeps the frame's own mouth, 1 moves all the way.
 
     Returns:
@@ -184,19 +210,11 @@ def aim(
         scale 1, never below 0.
     """
     wanted = shapes.copy()
-    moved = geometry.displacement(coefs, basis) * (person.scale * _shares(person.jaw, basis))
     wanted[:, basis.index] = person.rest[basis.index] + moved
     wanted = _snap(wanted, person.scale)
-    moved = (wanted - shapes)[:, :N_FACE] * share[:, None, None]
-    gap = geometry.aperture(shapes[:, :N_FACE] + moved) / person.scale
-    return moved.astype(np.float32), np.maximum(gap, 0.0).astype(np.float32)
-
-
-def _shares(jaw: float, basis: Basis) -> Floats:
-    """(L, 1) how much of its displacement each moving landmark does: all at the lips, jaw below."""
-    lip, chin = basis.template[[MIDDLE[-1], CHIN], 1]
-    below = smoothstep((basis.template[basis.index, 1] - lip) / (0.7 * (chin - lip)))
-    return np.asarray(1.0 + (jaw - 1.0) * below[:, None], np.float32)
+    away = (wanted - shapes)[:, :N_FACE] * share[:, None, None]
+    gap = geometry.aperture(shapes[:, :N_FACE] + away) / person.scale
+    return away.astype(np.float32), np.maximum(gap, 0.0).astype(np.float32)
 
 
 def widest_gap(shapes: Floats) -> Floats:

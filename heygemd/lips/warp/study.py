@@ -39,6 +39,7 @@ class Plan:
         cuts: source frames that start a new shot.
         person: whose mouth it is.
         coefs: (n_out, K) whitened, suited to the person.
+        slow: (n_out, K) likewise, as far as the jaw follows.
         share: (n_out,) 0..1, how much of it is done.
         painted: (n_out,) 0..1, how much of the inside is painted.
         keys: mouths to borrow.
@@ -54,6 +55,7 @@ class Plan:
     cuts: tuple[int, ...]
     person: Person
     coefs: Floats
+    slow: Floats
     share: Floats
     painted: Floats
     keys: tuple[Key, ...]
@@ -101,6 +103,7 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
         cuts=track.cuts,
         person=person,
         coefs=coefs,
+        slow=retarget.slowed(coefs),
         share=share,
         painted=np.full(len(source), 0.0 if shown else 1.0, np.float32),
         keys=tuple(keys.evened(lent)),
