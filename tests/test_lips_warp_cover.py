@@ -34,16 +34,32 @@ def test_hidden_mouths_are_not_lent(spoken):
     assert not {key.frame for key in plan.keys} & set(HIDDEN)
 
 
-def test_fingers_at_the_lips_make_a_mouth_odd_though_they_hide_little():
+def fingers(width):
+    """A talker with fingers of so many px at the lower lip in some frames, and the plan of it."""
     clip, track = talker(TALK)
     for at in HIDDEN:
         x, y = track.points[at, 17, :2].astype(int).tolist()
-        cv2.ellipse(clip.frames[at], (x, y + 4), (18, 9), 0, 0, 360, (190, 210, 245), -1)
-    plan = Warp().study(clip, track, voice_of(TALK[::-1]))
+        cv2.ellipse(clip.frames[at], (x, y + 4), (width // 2, 9), 0, 0, 360, (190, 210, 245), -1)
+    return clip, track, Warp().study(clip, track, voice_of(TALK[::-1]))
+
+
+def test_a_finger_at_the_lips_makes_a_mouth_odd_though_it_hides_little():
+    _, _, plan = fingers(14)
     odd = {key.frame: key.odd for key in plan.keys}
 
     assert min(odd[at] for at in HIDDEN) > max(odd[at] for at in odd if at not in HIDDEN)
     assert not {plan.keys[choice].frame for choice in plan.choice[:, 0]} & set(HIDDEN)
+
+
+def test_fingers_that_hide_a_quarter_of_the_mouth_are_not_painted_over():
+    clip, track, plan = fingers(40)
+    hidden = [
+        covered(clip.frames[at], track.points[at, :468, :2], plan.pose.scale[at], plan.complexion)
+        for at in range(len(TALK))
+    ]
+
+    assert min(hidden[at] for at in HIDDEN) == 1.0
+    assert max(hidden[at] for at in range(len(TALK)) if at not in HIDDEN) == 0.0
 
 
 def test_a_mouth_that_opens_but_once_is_not_hidden():
@@ -108,7 +124,7 @@ def test_a_mouth_that_is_half_hidden_is_moved_in_part_and_the_patch_says_so():
     clip, track = talker(TALK)
     for at in HIDDEN:
         x, y = track.points[at, 61, :2].astype(int).tolist()
-        cv2.circle(clip.frames[at], (x, y), 7, (35, 30, 30), -1)
+        cv2.circle(clip.frames[at], (x, y), 5, (35, 30, 30), -1)
     plan = warp.study(clip, track, voice_of(TALK[::-1]))
     patches = warp.speak(clip.frames, plan, range(len(TALK)))
     free = [

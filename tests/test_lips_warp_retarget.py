@@ -58,7 +58,9 @@ def test_aimed_lips_never_cross(seed):
     own = shapes(TALK)
     person = retarget.meet(own, BASIS)
 
-    moved, aperture = retarget.aim(said(wild, person), own[:5], person, BASIS, np.ones(5, np.float32))
+    moved, aperture = retarget.aim(
+        said(wild, person), own[:5], person, BASIS, np.ones(5, np.float32)
+    )
 
     assert retarget.widest_gap(own[:5, :468] + moved).min() >= 0.0
     assert aperture.min() >= 0.0
@@ -69,7 +71,9 @@ def test_lips_that_are_told_to_come_near_close_exactly():
     person = retarget.meet(own, BASIS)
     near = geometry.coefs(shapes([0.005]), person.rest, BASIS)
 
-    moved, aperture = retarget.aim(said(near, person), own[2:3], person, BASIS, np.ones(1, np.float32))
+    moved, aperture = retarget.aim(
+        said(near, person), own[2:3], person, BASIS, np.ones(1, np.float32)
+    )
 
     assert aperture[0] == 0.0
     assert retarget.widest_gap(own[2:3, :468] + moved)[0] == pytest.approx(0.0, abs=1e-5)
