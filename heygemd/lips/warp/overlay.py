@@ -31,7 +31,7 @@ GAPING = (0.5, 0.65)  # of the skin's brightness: what is darker gapes, what is 
 # a tongue, which jump when dark comes over them. Lips that hardly part in the key show flesh there
 # whatever its light, and only what is nearly as light as skin is teeth.
 LIPS_LIGHTER = 0.3
-PARTED = (0.03, 0.06)  # IOD of aperture: lips hardly part below the first, and do at the second
+PARTED = (0.015, 0.03)  # IOD of aperture: lips hardly part below the first, and do at the second
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
 THREAD = (0.015, 0.06)  # IOD of aperture: less light enters below the second, least at the first
 NEARER = 0.05  # IOD; lips of a key that come nearer by so much let less light in than they did
