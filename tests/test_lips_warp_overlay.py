@@ -104,7 +104,7 @@ def test_teeth_and_lips_that_would_be_stretched_are_painted_over_and_the_dark_is
 
 @pytest.mark.parametrize(
     ("light", "own", "is_painted"),
-    [(0.4, 0.1, True), (0.75, 0.1, False), (0.75, 0.02, True), (1.1, 0.02, False)],
+    [(0.4, 0.1, True), (0.7, 0.1, False), (0.7, 0.01, True), (0.9, 0.01, False)],
 )
 def test_dark_is_painted_over_the_dark_and_over_lips_but_over_no_teeth(
     plan_and_clip, light, own, is_painted

@@ -28,9 +28,9 @@ CLOSED = 0.012  # IOD; under it there is no inside
 STRETCH = (1.25, 1.75)  # the dark between borrowed teeth, stretched more than this, is painted
 WIDER = (0.015, 0.035)  # IOD; so far must a key be outdone before any of it is painted
 GAPING = (0.5, 0.65)  # of the skin's brightness: what is darker gapes, what is brighter is teeth or
-# a tongue, which jump when dark comes over them. Lips that hardly part in the key show flesh there
-# whatever its light, and only what is nearly as light as skin is teeth.
-LIPS_LIGHTER = 0.3
+# a tongue, which jump when dark comes over them. Lips that hardly part in the key show flesh there,
+# which is somewhat lighter.
+FLESH_LIGHTER = 0.15
 PARTED = (0.015, 0.03)  # IOD of aperture: lips hardly part below the first, and do at the second
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
 THREAD = (0.015, 0.06)  # IOD of aperture: less light enters below the second, least at the first
@@ -266,7 +266,7 @@ def _gapes(layer: Floats, zone: Floats, spot: Spot, own: float) -> Floats:
     seen = float((layer[box] * weight).sum() / (3.0 * weight.sum() + 1e-6))
     light = float(around.mean()) if len(around) else 255.0
     touching = 1.0 - meshes.smoothstep((own - PARTED[0]) / (PARTED[1] - PARTED[0]))
-    limit = GAPING[1] + LIPS_LIGHTER * touching
+    limit = GAPING[1] + FLESH_LIGHTER * touching
     return meshes.smoothstep((limit - seen / light) / (GAPING[1] - GAPING[0]))
 
 
