@@ -155,6 +155,9 @@ class FewPoints:
     kept: NDArray[np.int64]
     n_points: int
 
+    def __len__(self) -> int:
+        return len(self.few)
+
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
         """Unpacked rows."""
         seen = self.few[rows]

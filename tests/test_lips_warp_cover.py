@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from drawn_talker import SKIN, talker, voice_of
 
-from heygemd.lips.warp.cover import covered
+from heygemd.lips.warp.cover import covered, learn, look, odd
 from heygemd.lips.warp.model import Warp
 
 TALK = [0.0, 0.05, 0.2, 0.12, 0.0, 0.18, 0.25, 0.02, 0.0, 0.1, 0.22, 0.15] * 2
@@ -136,3 +136,16 @@ def test_a_mouth_that_is_half_hidden_is_moved_in_part_and_the_patch_says_so():
 
     assert [patch.share for patch in patches] == pytest.approx(free, abs=1e-3)
     assert 0.1 < min(free) < 0.9
+
+
+def test_what_lies_outside_the_picture_says_nothing():
+    clip, track = talker([0.1])
+    points = track.points[0, :468, :2] + np.array([0, 95], np.float32)
+    seen = look(clip.frames[0], points, 100.0)
+    beyond = np.isnan(seen).any(axis=1)
+    usual = learn(np.concatenate([np.repeat(seen[None], 12, 0), np.nan_to_num(seen)[None]]))
+
+    assert 0 < beyond.sum() < 20
+    assert usual is not None
+    assert odd(seen, usual) == 0.0
+    assert np.array_equal(usual.usual[~beyond], seen[~beyond])

@@ -48,7 +48,8 @@ class Complexion:
 def look(picture: Picture | Excerpt, points: Floats, iod_px: float) -> Floats:
     """(40, 3) logarithms of BGR at two rings around the lips, against the skin higher up.
 
-    That skin says what light there is: a hand at the mouth leaves it free.
+    That skin says what light there is: a hand at the mouth leaves it free. Places outside the
+    picture are NaN.
 
     Args:
         picture: a frame or what was cut out of one.
@@ -58,7 +59,10 @@ def look(picture: Picture | Excerpt, points: Floats, iod_px: float) -> Floats:
     spots = points[list(_PLACES)][:, None] + _SPOTS * np.float32(PATCH * iod_px)
     seen = colours_at(picture, spots)
     colours = np.log(seen.mean(axis=1) + np.float32(8.0))
-    return np.asarray(colours[:_N_LIPS] - masks.median(colours[_N_LIPS:]), np.float32)
+    lips = colours[:_N_LIPS] - masks.median(colours[_N_LIPS:])
+    places = points[list(_PLACES[:_N_LIPS])]
+    lips[((places < 0) | (places >= picture.shape[1::-1])).any(axis=1)] = np.nan
+    return np.asarray(lips, np.float32)
 
 
 def learn(seen: Floats) -> Complexion | None:
@@ -69,9 +73,17 @@ def learn(seen: Floats) -> Complexion | None:
     """
     if len(seen) < MIN_KEYS:
         return None
-    usual = masks.median(seen)
-    spread = 1.48 * masks.median(np.abs(seen - usual))
+    usual = _median(seen)
+    spread = 1.48 * _median(np.abs(seen - usual))
     return Complexion(usual, np.maximum(spread, SPREAD).astype(np.float32))
+
+
+def _median(seen: Floats) -> Floats:
+    """(40, 3) of (N, 40, 3), NaN left out; NaN where nothing else is."""
+    rising = np.sort(seen, axis=0)  # NaN comes last
+    count = np.isfinite(seen).sum(axis=0, keepdims=True)
+    middle = [np.take_along_axis(rising, (count - more).clip(0) // 2, 0)[0] for more in (0, 1)]
+    return np.asarray((middle[0] + middle[1]) / 2, np.float32)
 
 
 def odd(seen: Floats, complexion: Complexion) -> float:
