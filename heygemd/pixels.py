@@ -17,7 +17,7 @@ Plane = NDArray[np.uint8]
 """(h, w)."""
 
 Matrix = NDArray[np.float32]
-"""(3, 4) from Y, U, V and 1 to B, G, R, or from B, G, R and 1 to Y, U, V."""
+"""(3, 4) from Y, U, V and 1 to B, G, R."""
 
 _PLANE = "Array(uint8, 2, 'C', readonly=True)"
 _PLANES = f"{_PLANE}, {_PLANE}, {_PLANE}"

@@ -80,11 +80,9 @@ def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | No
     out = out[plan.share[out] > 0.0]
     source = plan.source[out]
     pose = plan.pose[source]
-    points = plan.points[source]
+    points, shapes = _own_faces(plan, source, mesh)
     said = retarget.spoken(plan.coefs[out], plan.slow[out], plan.person, basis)
-    moved, aperture = retarget.aim(
-        said, _own_shapes(plan, source, mesh), plan.person, basis, plan.share[out]
-    )
+    moved, aperture = retarget.aim(said, shapes, plan.person, basis, plan.share[out])
     turned = (moved * mesh.freedom) @ pose.rotation[:, :2].swapaxes(1, 2)
     own = points[:, :N_FACE, :2]
     goals = own + turned * pose.scale[:, None, None]
@@ -110,8 +108,8 @@ def take_aim(plan: Plan, span: range, basis: Basis, mesh: Mesh) -> list[Aim | No
     return [aims.get(number) for number in span]
 
 
-def _own_shapes(plan: Plan, source: NDArray[np.int64], mesh: Mesh) -> Floats:
-    """(N, 478, 3) canonical shapes of N source frames, jaw and cheeks calmed by their neighbours'.
+def _own_faces(plan: Plan, source: NDArray[np.int64], mesh: Mesh) -> tuple[Floats, Floats]:
+    """(N, 478, 3) px of N source frames, and their shapes, jaw and cheeks calmed by neighbours'.
 
     Args:
         plan: from ``study.study``.
@@ -122,7 +120,8 @@ def _own_shapes(plan: Plan, source: NDArray[np.int64], mesh: Mesh) -> Floats:
     near = (source[:, None] + np.arange(-reach, reach + 1)).clip(0, len(plan.points) - 1)
     rows, place = np.unique(near, return_inverse=True)
     place = place.reshape(near.shape)  # NumPy 2.0 alone gives it flat
-    shapes = geometry.to_canonical(plan.points[rows], plan.pose[rows])
+    points = plan.points[rows]
+    shapes = geometry.to_canonical(points, plan.pose[rows])
     shot = np.searchsorted(np.array(plan.cuts), rows, side="right")
     own = place[:, reach]
     belongs = np.isfinite(shapes[:, 0, 0])[place] & (shot[place] == shot[own, None])
@@ -133,4 +132,4 @@ def _own_shapes(plan: Plan, source: NDArray[np.int64], mesh: Mesh) -> Floats:
     mean = np.tensordot(weights, np.nan_to_num(shapes[:, calmed]), 1)
     found = shapes[own]
     found[:, calmed] += mesh.calm[calmed] * (mean - found[:, calmed])
-    return found
+    return points[own], found
