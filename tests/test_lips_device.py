@@ -7,6 +7,7 @@ from heygemd.errors import ConfigError, GpuLostError, OutOfMemoryError
 from heygemd.lips.device import (
     choose_device,
     fault_of,
+    half_of,
     in_batches,
     spare_threads,
     try_device,
@@ -202,3 +203,16 @@ def test_threads_are_only_ever_taken_away():
         assert spare_threads(2) == 2
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("able", "wanted"),
+    [({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16),
+     ({"avx512_bf16": False, "amx_bf16": False}, None), ({}, None)],
+)  # fmt: skip
+def test_a_cpu_takes_16_bits_only_where_it_has_instructions_for_them(able, wanted):
+    assert half_of(torch.device("cpu"), lambda: able) == wanted
+
+
+def test_a_gpu_takes_half_precision():
+    assert half_of(torch.device("cuda", 0)) == torch.float16

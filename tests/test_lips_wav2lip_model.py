@@ -405,19 +405,6 @@ def test_half_precision_that_is_a_little_off_is_refused():
     assert networks.half_if_faithful(full, networks.Half(Coarse(1.0))) is full
 
 
-@pytest.mark.parametrize(
-    ("able", "wanted"),
-    [({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16),
-     ({"avx512_bf16": False, "amx_bf16": False}, None), ({}, None)],
-)  # fmt: skip
-def test_a_cpu_takes_16_bits_only_where_it_has_instructions_for_them(able, wanted):
-    assert networks.half_of(torch.device("cpu"), lambda: able) == wanted
-
-
-def test_a_gpu_takes_half_precision():
-    assert networks.half_of(torch.device("cuda", 0)) == torch.float16
-
-
 def test_16_bits_of_a_cpu_are_taken_where_they_draw_the_same_pictures():
     half = networks.half_if_faithful(Gain(2.0), networks.Half(Gain(2.0), torch.bfloat16))
 

@@ -14,7 +14,7 @@ from heygemd.errors import AudioError, ConfigError
 from heygemd.host import usable_cores
 from heygemd.lips import checkpoints
 from heygemd.lips.base import ClipReader
-from heygemd.lips.device import choose_device, in_batches, spare_threads
+from heygemd.lips.device import choose_device, half_of, in_batches, spare_threads
 from heygemd.lips.mel import log_mel
 from heygemd.lips.wav2lip import blend, network, onnx, poses, published, windows
 from heygemd.lips.wav2lip.onnx import Backend
@@ -98,9 +98,7 @@ class Wav2LipModel:
         self.device = str(where)
         self.batch = batch
         self.compat = compat
-        full = network.network_on(
-            where, state, exact=compat == "wav2lip", half=network.half_of(where)
-        )
+        full = network.network_on(where, state, exact=compat == "wav2lip", half=half_of(where))
         self.backend, self.network = onnx.choose(
             full, path, backend, onnx.Place(where, n_threads, batch)
         )

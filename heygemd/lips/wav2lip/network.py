@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-
 import torch
 from torch import nn
 
@@ -41,25 +39,6 @@ class Half(nn.Module):
         """As the network in single precision."""
         spoken: torch.Tensor = self.half_network(mel.to(self._numbers), faces.to(self._numbers))
         return spoken.float()
-
-
-def half_of(
-    device: torch.device, capabilities: Callable[[], Mapping[str, object]] | None = None
-) -> torch.dtype | None:
-    """Numbers of 16 bits that a device computes with faster; None where it does not.
-
-    A CPU without instructions for them takes three times as long as in single precision.
-
-    Args:
-        device: where the network runs.
-        capabilities: of the CPU, by torch's names; asks torch by default.
-    """
-    if device.type == "cuda":
-        return torch.float16
-    if capabilities is None:
-        capabilities = getattr(torch.cpu, "get_capabilities", dict)  # torch before it can say
-    able = capabilities()
-    return torch.bfloat16 if able.get("avx512_bf16") or able.get("amx_bf16") else None
 
 
 def network_on(
