@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import save_file
 
 import heygemd.lips.warp
 from heygemd.errors import ModelError
 from heygemd.lips.warp import geometry
-from heygemd.lips.warp.voice import FIRST_STEP_S, Voice, coefs_at, hear, level, load_net
+from heygemd.lips.warp import voice as voices
+from heygemd.lips.warp.model import VOICE_FILE
+from heygemd.lips.warp.voice import Voice, coefs_at, hear, level, load_net
 from heygemd.nets.voice import VoiceNet
 from heygemd.records import Waveform
 
@@ -23,7 +26,10 @@ OPEN_VOWELS = ("\N{LATIN SMALL LETTER ALPHA}", "æ")
 
 @pytest.fixture(scope="module")
 def net():
-    return load_net(ASSETS / "voice.safetensors")
+    """In single precision, on whatever machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(voices, "half_of", lambda _: None)
+        return load_net(ASSETS / VOICE_FILE)
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +113,7 @@ def tone(_rng):
 def test_what_is_no_speech_keeps_the_mouth_closed(net, basis, make):
     heard = gap(sound_of(make(np.random.default_rng(3))), net, basis)
 
-    assert np.quantile(heard, 0.95) <= 0.02
+    assert np.quantile(heard, 0.95) <= 0.01
 
 
 def test_a_pause_does_not_tremble(net, basis, spoken):
@@ -127,21 +133,24 @@ def test_loudness_does_not_matter(net, basis, spoken):
     assert np.allclose(gap(faint, net, basis), gap(spoken, net, basis), atol=2e-3)
 
 
-def test_a_long_sound_is_heard_as_its_parts_are(net, spoken):
-    length = len(spoken.samples) // 400 * 400
-    many = np.tile(spoken.samples[:length], 26)  # more than a minute: two chunks
-    steps = length // 400
+def test_a_long_sound_is_heard_as_its_parts_are(net, basis, spoken):
+    length = len(spoken.samples) // 320 * 320
+    many = np.tile(spoken.samples[:length], 12)
+    steps = length // 320
 
-    coefs = hear(sound_of(many), net).coefs
+    heard = gap(sound_of(many), net, basis)
 
-    assert len(many) / RATE_HZ > 62
-    for first in range(steps, 25 * steps, steps):  # one of them lies across the chunks' border
-        assert np.allclose(coefs[first : first + steps], coefs[steps : 2 * steps], atol=2e-3)
+    assert len(many) / RATE_HZ > 27  # two chunks
+    first = heard[steps : 2 * steps]
+    for start in range(2 * steps, 11 * steps, steps):  # one of them lies across the border
+        again = heard[start : start + steps]
+        assert np.corrcoef(first, again)[0, 1] > 0.98
+        assert np.abs(first - again).mean() < 0.015
 
 
-def test_a_second_of_sound_is_forty_rows(voice, spoken):
-    assert voice.rate_hz == 40.0
-    assert abs(len(voice.coefs) - float(spoken.duration_s) * 40) <= 1
+def test_a_second_of_sound_is_fifty_rows(voice, spoken):
+    assert voice.rate_hz == 50.0
+    assert abs(len(voice.coefs) - float(spoken.duration_s) * 50) <= 1
 
 
 def test_another_rate_is_refused(net):
@@ -166,7 +175,7 @@ def test_levelling_does_not_care_how_much_of_the_sound_is_pause(spoken):
 
 def test_shapes_between_rows_are_on_the_line_between_them():
     voice = Voice(np.array([[0.0], [1.0], [0.0]], np.float32))
-    moments_s = FIRST_STEP_S + np.array([-1.0, 0.0, 0.5, 1.25, 9.0]) / 40.0
+    moments_s = np.array([-1.0, 0.0, 0.5, 1.25, 9.0]) / 50.0
 
     assert np.allclose(coefs_at(voice, moments_s)[:, 0], [0.0, 0.0, 0.5, 0.75, 0.0], atol=1e-6)
 
@@ -181,26 +190,37 @@ def test_a_voice_of_another_shape_is_refused():
 
 
 def test_missing_weights_are_a_model_error(tmp_path):
-    with pytest.raises(ModelError, match="reinstall"):
+    with pytest.raises(ModelError, match=r"none\.safetensors.*reinstall"):
         load_net(tmp_path / "none.safetensors")
 
 
-def test_weights_of_another_network_are_a_model_error(tmp_path):
-    tensors = VoiceNet(n_channels=16).state_dict()
-    del tensors["blocks.0.mix.bias"]
-    save_file(tensors, tmp_path / "other.safetensors")
-
-    with pytest.raises(ModelError, match="mix"):
-        load_net(tmp_path / "other.safetensors")
-
-
 def test_a_file_that_is_no_safetensors_is_a_model_error(tmp_path):
-    (tmp_path / "text.safetensors").write_text("not weights")
+    path = tmp_path / "voice.safetensors"
+    path.write_text("not weights")
 
-    with pytest.raises(ModelError):
-        load_net(tmp_path / "text.safetensors")
+    with pytest.raises(ModelError, match=r"voice\.safetensors"):
+        load_net(path)
+
+
+def test_weights_of_another_network_are_a_model_error(tmp_path):
+    tensors = VoiceNet().state_dict()
+    del tensors["look.bias"]
+    save_file(tensors, tmp_path / "voice.safetensors")
+
+    with pytest.raises(ModelError, match="look"):
+        load_net(tmp_path / "voice.safetensors")
+
+
+def test_sixteen_bits_move_lips_by_less_than_a_hundredth(monkeypatch, net, basis, spoken):
+    monkeypatch.setattr(voices, "half_of", lambda _: torch.bfloat16)
+
+    coarse = gap(spoken, load_net(ASSETS / VOICE_FILE), basis)
+
+    assert np.abs(coarse - gap(spoken, net, basis)).max() < 0.01
 
 
 def test_weights_and_basis_agree_and_are_small(net, basis):
-    assert net.shape.out_channels == basis.n_coefs == 10
-    assert sum(path.stat().st_size for path in ASSETS.glob("*.safetensors")) < 5_000_000
+    ears, mouth = net
+    assert mouth.shape.out_channels == basis.n_coefs == 10
+    assert mouth.enter.in_channels == ears.enter.out_channels
+    assert sum(path.stat().st_size for path in ASSETS.glob("*.safetensors")) < 1_000_000

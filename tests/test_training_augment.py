@@ -9,7 +9,7 @@ import torch
 import heygemd.lips.warp
 from heygemd.lips.warp import geometry
 from training import augment, losses
-from training.phones import Viseme, silence
+from training.phones import Viseme
 
 ASSETS = Path(heygemd.lips.warp.__file__).parent / "assets"
 
@@ -63,36 +63,6 @@ def test_bands_that_are_not_warped_stay(rng):
     columns = rng.uniform(-4, 4, (80, 10)).astype(np.float32)
 
     assert np.allclose(augment.warp_bands(columns, 1.0, 0.0), columns, atol=1e-2)
-
-
-def test_targets_lie_on_the_line_between_frames():
-    times_s = np.arange(100) * 0.04 + 0.02
-    rows = (times_s[:, None] * 2).astype(np.float32)
-    source_s = 1.0 + np.arange(augment.N_STEPS) / 40
-
-    found, inside = augment.targets_at(source_s, times_s, rows)
-
-    assert np.allclose(found[:, 0], source_s * 2, atol=1e-5)
-    assert inside[augment.EDGE_STEPS : -augment.EDGE_STEPS].all()
-
-
-def test_targets_outside_the_recording_are_not_trusted():
-    times_s = np.arange(30) * 0.04
-    source_s = np.arange(augment.N_STEPS) / 40
-
-    _, inside = augment.targets_at(source_s, times_s, np.zeros((30, 1), np.float32))
-
-    assert not inside[source_s > times_s[-1]].any()
-
-
-def test_what_is_said_outside_the_utterance_is_unknown():
-    source_s = 0.00625 + (np.arange(augment.N_STEPS) - 5) / 40
-
-    found = augment.said_at(source_s, silence(40))
-
-    assert (found.viseme[10:45] == Viseme.SILENCE).all()
-    assert (found.viseme[45:] == -1).all()
-    assert not found.core[45:].any()
 
 
 def test_naming_right_and_surely_costs_little():
@@ -178,3 +148,11 @@ def test_a_missed_closure_costs_more_than_a_missed_opening(by):
     inside = torch.ones(1, 1, dtype=torch.bool)
 
     assert losses.follow(ajar, closed, inside, by) > losses.follow(ajar, wide, inside, by)
+
+
+def test_speech_that_is_told_surely_costs_little():
+    where = torch.tensor([[True, False]])
+    sure = torch.tensor([[9.0, -9.0]])  # the second moment is not asked for
+
+    assert losses.tell_speech(sure, where, is_speech=True) < 0.01
+    assert losses.tell_speech(sure, where, is_speech=False) > 5.0

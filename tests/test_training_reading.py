@@ -6,7 +6,7 @@ import torch
 
 from heygemd.nets.voice import VoiceNet
 from training import reading
-from training.talks import Talk
+from training.attend import Watched
 
 APERTURE = np.array([0.05, 0.0])
 
@@ -66,20 +66,18 @@ def test_moments_that_do_not_count_are_not_read():
 
 def test_a_network_is_given_its_reading_and_nothing_else_of_it_changes():
     torch.manual_seed(0)
-    net = VoiceNet(n_coefs=2, n_traits=10, n_channels=16).eval()
+    net = VoiceNet(n_coefs=2, n_traits=10, n_channels=16, n_heard=24).eval()
     net.aperture[0] = 0.05
     rng = np.random.default_rng(0)
-    talk = Talk(
-        name="talk",
+    seen = Watched(
         speaker="somebody",
-        mel=rng.normal(0.0, 1.0, (80, 240)).astype(np.float32),
-        coefs=rng.normal(0.0, 1.0, (75, 2)).astype(np.float32),
-        aperture=np.zeros(75, np.float32),
-        times_s=(np.arange(75) + 0.5) / 25,
+        heard=rng.normal(0.0, 1.0, (24, 150)).astype(np.float16),
+        coefs=rng.normal(0.0, 1.0, (150, 2)).astype(np.float32),
+        known=np.ones(150, np.bool_),
     )
     before = {name: value.clone() for name, value in net.state_dict().items()}
 
-    reading.solve(net, [talk, talk], np.array([0.5, 0.5]))
+    reading.solve(net, [seen, seen], np.array([0.5, 0.5]))
 
     changed = {name for name, value in net.state_dict().items() if not value.equal(before[name])}
     assert changed == {"pose.weight", "pose.bias"}

@@ -9,6 +9,8 @@ import torch
 
 import heygemd.lips.warp
 from heygemd.lips.warp import geometry
+from heygemd.nets.ears import Ears
+from heygemd.records import Waveform
 from training import losses, speech, voice
 from training.phones import silence
 from training.talks import Talk
@@ -22,19 +24,21 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 @pytest.fixture(scope="module")
 def material():
+    torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    columns = rng.normal(0.0, 1.0, (80, 240)).astype(np.float32)
+    sound = Waveform(rng.normal(0.0, 0.1, 48_000).astype(np.float32), 16_000)
     talk = Talk(
         name="talk",
         speaker="somebody",
-        mel=columns,
+        sound=sound,
         coefs=rng.normal(0.0, 1.0, (75, 10)).astype(np.float32),
         aperture=np.zeros(75, np.float32),
         times_s=(np.arange(75) + 0.5) / 25,
     )
-    lesson = speech.Lesson(columns, silence(120), "nobody")
+    lesson = speech.Lesson(sound, silence(151), "nobody")
     basis = geometry.load_basis(ASSETS / "face.safetensors")
-    return voice.Material([talk], [lesson], basis)
+    ears = Ears(n_layers=1, width=16, n_heads=2).eval()
+    return voice.Material([talk], [lesson], basis, ears)
 
 
 @pytest.mark.timeout(120)  # torch imports its compiler at an optimiser's first step

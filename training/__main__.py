@@ -13,13 +13,15 @@ import torch
 from safetensors.torch import save_file
 
 from heygemd.lips.warp import geometry
+from heygemd.lips.warp.ears import load_ears
+from heygemd.lips.warp.model import VOICE_FILE
 from training import recordings, report, speech, voice
 from training import talks as recorded
 
 if TYPE_CHECKING:
     from heygemd.nets.voice import VoiceNet
 
-N_LESSONS = 1200
+N_LESSONS = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +70,8 @@ def train(paths: Paths, seed: int) -> None:
     talks = recorded.talks(people, basis)
     lessons = speech.corpus(N_LESSONS, np.random.default_rng(seed))
     recipe = voice.Recipe(seed=seed)
-    net = voice.train(voice.Material(talks, lessons, basis), recipe)
-    save(net, paths.out / "voice.safetensors", recipe)
+    net = voice.train(voice.Material(talks, lessons, basis, load_ears()), recipe)
+    save(net, paths.out / VOICE_FILE, recipe)
 
 
 def save(net: VoiceNet, path: Path, recipe: voice.Recipe) -> None:

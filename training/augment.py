@@ -8,20 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from heygemd.lips import mel
-from heygemd.lips.warp.voice import FIRST_STEP_S, STEPS_PER_S
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from training.phones import Said
-
     Floats = NDArray[np.float32]
 
 N_STEPS = 96  # 2.4 s
 N_COLUMNS = 2 * N_STEPS
-EDGE_STEPS = 10  # at either end the network hears too little to be judged
 _EQ_KNOTS = (0, 26, 53, 79)
 _DB_PER_UNIT = 100.0 / 8.0  # the log-mel's scale
 
@@ -109,32 +105,3 @@ def background(rng: np.random.Generator, crowd: Sequence[Floats]) -> Floats:
     piece = other[:, first : first + N_COLUMNS]
     piece = np.pad(piece, ((0, 0), (0, N_COLUMNS - piece.shape[1])), constant_values=mel.SILENCE)
     return np.asarray(piece - rng.uniform(1.2, 2.5), np.float32)
-
-
-def targets_at(
-    source_s: NDArray[np.float64], times_s: NDArray[np.float64], rows: Floats
-) -> tuple[Floats, NDArray[np.bool_]]:
-    """Rows sampled at moments, linear between frames, and where they may be trusted.
-
-    Args:
-        source_s: (N_STEPS,) moments.
-        times_s: (T,) rising moments of the rows.
-        rows: (T, K).
-
-    Returns:
-        (N_STEPS, K) float32 and (N_STEPS,) bool, False outside the rows and near the window's ends.
-    """
-    after = np.clip(np.searchsorted(times_s, source_s), 1, len(times_s) - 1)
-    span_s = times_s[after] - times_s[after - 1]
-    share = ((source_s - times_s[after - 1]) / span_s).clip(0.0, 1.0).astype(np.float32)[:, None]
-    inside = (source_s >= times_s[0]) & (source_s <= times_s[-1])
-    inside[:EDGE_STEPS] = inside[-EDGE_STEPS:] = False
-    return rows[after - 1] * (1 - share) + rows[after] * share, inside
-
-
-def said_at(source_s: NDArray[np.float64], said: Said) -> Said:
-    """What is said at (N_STEPS,) moments; unknown outside and near the window's ends."""
-    step = np.rint((source_s - FIRST_STEP_S) * STEPS_PER_S).astype(np.int64)
-    inside = (step >= 0) & (step < len(said.viseme))
-    inside[:EDGE_STEPS] = inside[-EDGE_STEPS:] = False
-    return said.at(step.clip(0, len(said.viseme) - 1), inside)

@@ -7,11 +7,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
-from heygemd.lips import mel
 from heygemd.lips.warp import geometry
-from heygemd.lips.warp.voice import coefs_at, hear
+from heygemd.lips.warp.voice import coefs_at, hear, listen
 from heygemd.records import Waveform
 from training import losses, sounds, talks
 from training.footage import RATE_HZ
@@ -21,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
+    from torch import nn
 
     from heygemd.lips.warp.geometry import Basis
-    from heygemd.nets.voice import VoiceNet
     from training.landmarks import Recording
     from training.speech import Lesson
 
@@ -55,7 +53,7 @@ class Followed:
     best_lag: int
 
 
-def follow(recording: Recording, net: VoiceNet, basis: Basis) -> Followed:
+def follow(recording: Recording, net: nn.Module, basis: Basis) -> Followed:
     """Compare a recording's mouth with what the network hears in its sound."""
     shapes = talks.shapes_of(recording, basis.template)
     rest = geometry.neutral(shapes, 0.2)
@@ -68,7 +66,7 @@ def follow(recording: Recording, net: VoiceNet, basis: Basis) -> Followed:
 
 
 def aperture_at(
-    sound: Waveform, times_s: NDArray[np.float64], net: VoiceNet, basis: Basis
+    sound: Waveform, times_s: NDArray[np.float64], net: nn.Module, basis: Basis
 ) -> Floats:
     """(n,) the aperture that the network hears at moments."""
     return geometry.coef_aperture(coefs_at(hear(sound, net), times_s), basis)
@@ -113,7 +111,7 @@ def openings_per_s(aperture: Floats, rate_hz: float) -> float:
     return n_openings / (len(aperture) / rate_hz)
 
 
-def quiet_quantiles(net: VoiceNet, basis: Basis) -> dict[str, float]:
+def quiet_quantiles(net: nn.Module, basis: Basis) -> dict[str, float]:
     """The 95 % quantile of the aperture, IOD, in sounds that are not speech."""
     rng = np.random.default_rng(7)
     n_samples = 5 * RATE_HZ
@@ -139,7 +137,7 @@ def quiet_quantiles(net: VoiceNet, basis: Basis) -> dict[str, float]:
 _CHORD_HZ = (220.0, 277.18, 329.63, 440.0, 554.37)
 
 
-def phone_shares(net: VoiceNet, lessons: Iterable[Lesson], basis: Basis) -> dict[str, float]:
+def phone_shares(net: nn.Module, lessons: Iterable[Lesson], basis: Basis) -> dict[str, float]:
     """How often the mouth does what a phone demands, within a step or two of its middle.
 
     Bilabials close below 0.03 IOD, open vowels open above 0.06, labiodentals stay below 0.05,
@@ -149,15 +147,9 @@ def phone_shares(net: VoiceNet, lessons: Iterable[Lesson], basis: Basis) -> dict
     met: dict[str, list[bool]] = {"bilabial": [], "labiodental": [], "open": [], "round": []}
     named: list[NDArray[np.bool_]] = []
     for lesson in lessons:
-        with torch.inference_mode():
-            margin = np.full((mel.N_MELS, 40), mel.SILENCE, np.float32)
-            columns = np.concatenate([margin, lesson.mel, margin], axis=1)
-            coefs, logits = net(torch.from_numpy(columns)[None])
-        n_steps = len(lesson.said.viseme)
-        inside = slice(20, 20 + n_steps)
-        gap = (by.aperture @ coefs[0]).numpy()[inside]
-        wider = (by.width @ coefs[0]).numpy()[inside]
-        named.append(logits[0, : len(Viseme)].argmax(dim=0).numpy()[inside] == lesson.said.viseme)
+        coefs, logits = listen(lesson.sound, net)
+        gap, wider = coefs @ by.aperture.numpy(), coefs @ by.width.numpy()
+        named.append(logits[:, : len(Viseme)].argmax(axis=1) == lesson.said.viseme)
         for first, stop, kind in phones(lesson.said.viseme):
             middle = (first + stop) // 2
             around = slice(max(0, middle - 2), middle + 3)

@@ -134,8 +134,7 @@ def name_sounds(logits: Tensor, viseme: Tensor, traits: Tensor) -> Tensor:
     return (classes + (marks.sum(dim=2) * known).sum()) / n_known
 
 
-def stay_closed(coefs: Tensor, by: Measure) -> Tensor:
-    """How far (B, K, T) mouths are from rest where nobody speaks."""
-    gap = torch.einsum("bkt,k->bt", coefs, by.aperture)
-    shape = (coefs.abs() * by.importance[:, None]).mean()
-    return 4.0 * functional.relu(gap.abs() - 0.003).mean() + 0.1 * shape
+def tell_speech(logits: Tensor, where: Tensor, *, is_speech: bool) -> Tensor:
+    """How badly (B, T) logits tell that there is speech, or none, at the moments ``where``."""
+    cost = functional.softplus(-logits if is_speech else logits)
+    return (cost * where).sum() / where.sum().clamp(min=1)

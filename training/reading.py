@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from training import augment
-from training.speech import step_moments_s
-
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from heygemd.nets.voice import VoiceNet
-    from training.talks import Talk
+    from training.attend import Watched
 
     Doubles = NDArray[np.float64]
 
@@ -29,22 +26,22 @@ _RIDGE = 0.1  # of every name's variance
 _WIDER = 1.15  # than filmed gaps vary; of that the lips that meet take a part again
 
 
-def solve(net: VoiceNet, talks: Sequence[Talk], shares: Doubles) -> None:
+def solve(net: VoiceNet, watched: Sequence[Watched], shares: Doubles) -> None:
     """Give a network that names sounds its reading of the names, ``net.pose``.
 
     Args:
         net: in evaluation mode on the CPU; nothing but its reading is changed.
-        talks: whose mouths are to be read.
-        shares: (n talks,) how much each counts.
+        watched: the mouths to be read.
+        shares: (n,) how much each counts.
     """
     said, mouths, weights = [], [], []
-    for talk, share in zip(talks, shares, strict=True):
+    for one, share in zip(watched, shares, strict=True):
         with torch.inference_mode():
-            rows = net.listen(torch.from_numpy(talk.mel)[None]).said[0].T.double().numpy()
-        coefs, known = augment.targets_at(step_moments_s(len(rows)), talk.times_s, talk.coefs)
-        said.append(rows[known])
-        mouths.append(coefs[known].astype(np.float64))
-        weights.append(np.full(known.sum(), share / known.sum()))
+            heard = torch.from_numpy(one.heard.astype(np.float32))
+            rows = net.listen(heard[None]).said[0].T.double().numpy()
+        said.append(rows[one.known])
+        mouths.append(one.coefs[one.known].astype(np.float64))
+        weights.append(np.full(one.known.sum(), share / one.known.sum()))
     weight, bias = read(
         np.concatenate(said),
         np.concatenate(mouths),

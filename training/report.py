@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from heygemd.lips.warp import geometry
+from heygemd.lips.warp.model import VOICE_FILE
 from heygemd.lips.warp.voice import hear, load_net
 from training import evaluate, footage, landmarks, speech, split
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from torch import nn
+
     from heygemd.lips.warp.geometry import Basis
-    from heygemd.nets.voice import VoiceNet
     from training.landmarks import Recording
 
 # Clips of the evaluation media in which one person talks with their own voice; of the others the
@@ -53,7 +55,7 @@ BARS = {
 def measure(assets: Path, data: Path, media: Path | None, cache: Path) -> dict[str, Any]:
     """Every figure, by name; those that need the media are left out where there are none."""
     basis = geometry.load_basis(assets / "face.safetensors")
-    net = load_net(assets / "voice.safetensors")
+    net = load_net(assets / VOICE_FILE)
     clips = split.judges(sorted((data / "grid").glob("multi_*.mkv")))
     grid = _follow(landmarks.record_all(clips, cache / "landmarks"), net, basis)
     exam = speech.exam(3, np.random.default_rng(_EXAM_SEED))
@@ -97,11 +99,11 @@ def _reached(value: float, bar: float) -> bool:
     return value >= bar if bar > 0 else value <= -bar
 
 
-def _follow(recordings: list[Recording], net: VoiceNet, basis: Basis) -> list[evaluate.Followed]:
+def _follow(recordings: list[Recording], net: nn.Module, basis: Basis) -> list[evaluate.Followed]:
     return [evaluate.follow(recording, net, basis) for recording in recordings]
 
 
-def _sounds(media: Path, net: VoiceNet, basis: Basis) -> dict[str, dict[str, float]]:
+def _sounds(media: Path, net: nn.Module, basis: Basis) -> dict[str, dict[str, float]]:
     """Openings a second and the 95 % quantile of the aperture, IOD, of the sounds in the media."""
     found = {}
     for name in SPEECH + NOT_SPEECH:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from heygemd.lips import mel
-from heygemd.lips.warp.voice import FIRST_STEP_S, STEPS_PER_S, level
+from heygemd.lips.warp.voice import STEPS_PER_S
 from heygemd.records import Waveform
 from training import sounds, texts
 from training.espeak import Speaker
@@ -46,19 +45,19 @@ class Lesson:
     """One utterance, ready to train on.
 
     Attributes:
-        mel: (80, N) float32 log-mel of the levelled sound.
+        sound: 16 kHz mono.
         said: what is said at each of the network's T steps.
         voice: which voice spoke.
     """
 
-    mel: NDArray[np.float32]
+    sound: Waveform
     said: Said
     voice: str
 
 
 def step_moments_s(n_steps: int) -> NDArray[np.float64]:
     """(n_steps,) the moments that the network's steps stand for."""
-    return FIRST_STEP_S + np.arange(n_steps) / STEPS_PER_S
+    return np.arange(n_steps) / STEPS_PER_S
 
 
 def lesson(utterance: Utterance, rng: np.random.Generator, *, clean: bool = False) -> Lesson:
@@ -69,10 +68,10 @@ def lesson(utterance: Utterance, rng: np.random.Generator, *, clean: bool = Fals
     phones = tuple((start + lead_s, end + lead_s, ipa) for start, end, ipa in utterance.phones)
     if not clean:
         samples = disturbed(samples, rng)
-    columns = mel.log_mel(level(Waveform(samples.astype(np.float32), RATE_HZ)))
+    n_steps = len(samples) * STEPS_PER_S // RATE_HZ + 1
     return Lesson(
-        mel=columns,
-        said=said(phones, step_moments_s(columns.shape[1] // 2)),
+        sound=Waveform(samples.astype(np.float32), RATE_HZ),
+        said=said(phones, step_moments_s(n_steps)),
         voice=utterance.voice,
     )
 

@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from heygemd.lips import mel
 from heygemd.lips.warp import geometry
-from heygemd.lips.warp.voice import level
 from training import basis as bases
 from training import split
 
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from heygemd.lips.warp.geometry import Basis, Floats
+    from heygemd.records import Waveform
     from training.landmarks import Recording
 
 _REST_QUANTILE = 0.2
@@ -34,7 +33,7 @@ class Talk:
     Attributes:
         name: the file's stem.
         speaker: who talks.
-        mel: (80, N) float32 log-mel of the levelled sound.
+        sound: 16 kHz mono.
         coefs: (T, K) float32 whitened.
         aperture: (T,) float32 measured, IOD of a mouth of scale 1, 0 at rest.
         times_s: (T,) middles of the frames.
@@ -42,7 +41,7 @@ class Talk:
 
     name: str
     speaker: str
-    mel: NDArray[np.float32]
+    sound: Waveform
     coefs: NDArray[np.float32]
     aperture: NDArray[np.float32]
     times_s: NDArray[np.float64]
@@ -113,11 +112,10 @@ def talks(recordings: Iterable[Recording], basis: Basis) -> list[Talk]:
 
 def _talk(recording: Recording, shapes: Floats, rest: Floats, who: str, basis: Basis) -> Talk:
     gap = geometry.aperture(shapes) - geometry.aperture(rest)
-    columns = mel.log_mel(level(recording.sound))
     return Talk(
         name=recording.name,
         speaker=who,
-        mel=columns,
+        sound=recording.sound,
         coefs=geometry.coefs(shapes, rest, basis),
         aperture=gap / geometry.mouth_scale(rest),
         times_s=recording.times_s,

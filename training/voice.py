@@ -6,18 +6,14 @@ import copy
 import time
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from heygemd.lips import mel
-from heygemd.lips.warp.voice import level
 from heygemd.nets.voice import VoiceNet
-from heygemd.records import Waveform
-from training import augment, losses, reading, sounds
-from training.footage import RATE_HZ
-from training.phones import TRAITS, Said, silence
+from training import attend, losses, reading
+from training.phones import TRAITS, Viseme
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -26,6 +22,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from heygemd.lips.warp.geometry import Basis
+    from heygemd.nets.ears import Ears
+    from training.attend import Named, Watched
     from training.speech import Lesson
     from training.talks import Talk
 
@@ -46,23 +44,24 @@ class Recipe:
         n_noises: windows without speech in a batch.
         n_quiet: of so many windows without speech.
         rate: of learning at its peak, a tenth of the way; it falls to nothing.
-        dropout: share of channels left out of every block.
-        named: weight of naming what is said; more of it starves the mouths, and names that are
-            surer of synthetic speech read free speech worse.
+        dropout: share of channels left out.
+        blur: noise on what ears hear, by how much that varies.
+        named: weight of naming what is said.
         ema: decay of the averaged weights that are kept.
     """
 
     seed: int = 0
-    n_steps: int = 2000
-    n_channels: int = 96
-    n_talks: int = 14
-    n_lessons: int = 8
+    n_steps: int = 1000
+    n_channels: int = 128
+    n_talks: int = 10
+    n_lessons: int = 12
     n_noises: int = 2
-    n_quiet: int = 200
-    rate: float = 3e-3
+    n_quiet: int = 100
+    rate: float = 2e-3
     weight_decay: float = 0.1
-    dropout: float = 0.25
-    named: float = 0.2
+    dropout: float = 0.3
+    blur: float = 0.1
+    named: float = 0.5
     ema: float = 0.995
 
 
@@ -74,11 +73,13 @@ class Material:
         talks: recorded mouths; what they say is not known.
         lessons: synthetic speech; what its lips do is not known.
         basis: what the mouths were measured in.
+        ears: what all of it is heard with.
     """
 
     talks: Sequence[Talk]
     lessons: Sequence[Lesson]
     basis: Basis
+    ears: Ears
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,21 +88,20 @@ class _Pool:
 
     Attributes:
         shares: (n talks,) how often each is drawn.
-        noises: (80, N_COLUMNS) windows without speech.
     """
 
-    talks: Sequence[Talk]
+    talks: Sequence[Watched]
     shares: NDArray[np.float64]
-    lessons: Sequence[Lesson]
-    noises: Sequence[NDArray[np.float32]]
+    lessons: Sequence[Named]
+    noises: Sequence[Named]
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Talks, lessons and noises in this order; what is asked of the first two.
+    """Talks, lessons and noises in this order; what is asked of the first, then of the others.
 
     Attributes:
-        mel: (B, 80, N).
+        heard: (B, C, T) float32.
         coefs: (n talks, K, T).
         inside: (n talks, T) bool, where coefs hold.
         viseme: (B - n talks, T) int64, -1 where not known.
@@ -109,7 +109,7 @@ class _Batch:
         core: (B - n talks, T) bool.
     """
 
-    mel: Tensor
+    heard: Tensor
     coefs: Tensor
     inside: Tensor
     viseme: Tensor
@@ -137,6 +137,7 @@ def train(
         material.basis.n_coefs,
         n_traits=len(TRAITS),
         n_channels=recipe.n_channels,
+        n_heard=material.ears.enter.out_channels,
         dropout=recipe.dropout,
     ).to(device)
     by = losses.measure(material.basis).to(device)
@@ -146,12 +147,7 @@ def train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.rate, recipe.n_steps, pct_start=0.1
     )
-    pool = _Pool(
-        material.talks,
-        speaker_shares([talk.speaker for talk in material.talks]),
-        material.lessons,
-        quiet_windows(recipe.n_quiet, rng),
-    )
+    pool = _listen(material, recipe)
     started = time.monotonic()
     for step in range(recipe.n_steps):
         batch = _batch(pool, recipe, rng)
@@ -179,58 +175,66 @@ def speaker_shares(speakers: Sequence[str]) -> NDArray[np.float64]:
     return np.asarray(weights / weights.sum())
 
 
-def quiet_windows(n_windows: int, rng: np.random.Generator) -> list[NDArray[np.float32]]:
-    """(80, N_COLUMNS) log-mels of levelled sounds that are not speech."""
-    n_samples = augment.N_COLUMNS * mel.HOP
-    made = []
-    for _ in range(n_windows):
-        sound = Waveform(sounds.not_speech(n_samples, rng) * np.float32(0.05), RATE_HZ)
-        made.append(mel.log_mel(level(sound))[:, : augment.N_COLUMNS])
-    return made
+def _listen(material: Material, recipe: Recipe) -> _Pool:
+    """All that there is to learn from, heard once."""
+    ears, rng = material.ears, np.random.default_rng(recipe.seed)
+    talks = [attend.watched(talk, ears) for talk in material.talks]
+    lessons = [attend.named(lesson, ears) for lesson in material.lessons]
+    noises = [attend.noise(ears, rng) for _ in range(recipe.n_quiet)]
+    print(f"voice: heard {len(talks)} talks and {len(lessons)} lessons", flush=True)
+    return _Pool(talks, speaker_shares([talk.speaker for talk in talks]), lessons, noises)
 
 
 def _batch(pool: _Pool, recipe: Recipe, rng: np.random.Generator) -> _Batch:
-    """Talks, lessons and noises, in this order."""
-    crowd = [talk.mel for talk in pool.talks]
-    heard, coefs, inside = [], [], []
-    spoken: list[Said] = []
+    """Windows of talks, lessons and noises, in this order; short ones end in what nobody knows."""
     talks = [pool.talks[i] for i in rng.choice(len(pool.talks), recipe.n_talks, p=pool.shares)]
-    lessons = [pool.lessons[i] for i in rng.integers(len(pool.lessons), size=recipe.n_lessons)]
-    for talk in talks:
-        window = augment.window(talk.mel, rng, crowd)
-        rows, known = augment.targets_at(window.source_s, talk.times_s, talk.coefs)
-        heard.append(window.mel)
-        coefs.append(rows.T)
-        inside.append(known)
-    for lesson in lessons:
-        window = augment.window(lesson.mel, rng, crowd)
-        heard.append(window.mel)
-        spoken.append(augment.said_at(window.source_s, lesson.said))
-    for choice in rng.integers(len(pool.noises), size=recipe.n_noises):
-        lift = rng.uniform(-2.0, 1.0)
-        heard.append(np.clip(pool.noises[choice] + np.float32(lift), mel.SILENCE, -mel.SILENCE))
-        spoken.append(silence(augment.N_STEPS))
-    tensors = [torch.from_numpy(np.stack(column)) for column in (heard, coefs, inside)]
-    tensors += [
-        torch.from_numpy(np.stack([getattr(one, name) for one in spoken]))
-        for name in ("viseme", "traits", "core")
-    ]
-    return _Batch(*tensors)
+    others = [pool.lessons[i] for i in rng.integers(len(pool.lessons), size=recipe.n_lessons)]
+    others += [pool.noises[i] for i in rng.integers(len(pool.noises), size=recipe.n_noises)]
+    windows = [_window(one.heard.shape[1], rng) for one in talks + others]
+    seen = list(zip(talks, windows, strict=False))
+    said = list(zip(others, windows[len(talks) :], strict=True))
+    heard = [_cut(one.heard.T, window) for one, window in seen + said]
+    columns = (
+        np.stack(heard).astype(np.float32).transpose(0, 2, 1),
+        np.stack([_cut(one.coefs, window) for one, window in seen]).transpose(0, 2, 1),
+        np.stack([_cut(one.known, window) for one, window in seen]),
+        np.stack([_cut(one.said.viseme, window, beyond=-1) for one, window in said]),
+        np.stack([_cut(one.said.traits, window) for one, window in said]),
+        np.stack([_cut(one.said.core, window) for one, window in said]),
+    )
+    return _Batch(*(torch.from_numpy(np.ascontiguousarray(column)) for column in columns))
+
+
+def _window(n_steps: int, rng: np.random.Generator) -> slice:
+    first = int(rng.integers(0, max(1, n_steps - attend.N_STEPS + 1)))
+    return slice(first, first + attend.N_STEPS)
+
+
+def _cut(rows: NDArray[Any], window: slice, *, beyond: float = 0) -> NDArray[Any]:
+    """(N_STEPS, ...) of (T, ...) rows, filled up where they end."""
+    cut = rows[window]
+    missing = [(0, attend.N_STEPS - len(cut)), *[(0, 0)] * (rows.ndim - 1)]
+    return np.pad(cut, missing, constant_values=beyond)
 
 
 def _loss(
     net: VoiceNet, batch: _Batch, recipe: Recipe, by: losses.Measure, device: torch.device
 ) -> Tensor:
-    heard = net.listen(batch.mel.to(device))
+    raw = batch.heard.to(device)
+    raw = raw + recipe.blur * raw.std() * torch.randn_like(raw)
     first, second = recipe.n_talks, recipe.n_talks + recipe.n_lessons
+    heard, spoken = net.listen(raw[:second]), net.spoken(raw)
     coefs, inside = batch.coefs.to(device), batch.inside.to(device)
-    viseme, traits, core = (t.to(device) for t in (batch.viseme, batch.traits, batch.core))
-    n_lessons = recipe.n_lessons
+    viseme, core = batch.viseme.to(device), batch.core.to(device)
+    traits = batch.traits.to(device)
+    phones, noise = viseme[: recipe.n_lessons], viseme[recipe.n_lessons :]
     loss: Tensor = (
         losses.follow(heard.shape[:first], coefs, inside, by)
-        + losses.obey(heard.shape[first:second], viseme[:n_lessons], core[:n_lessons], by)
-        + recipe.named * losses.name_sounds(heard.names[first:], viseme, traits)
-        + losses.stay_closed(heard.shape[second:], by)
+        + losses.obey(heard.shape[first:], phones, core[: recipe.n_lessons], by)
+        + recipe.named * losses.name_sounds(heard.names[first:], phones, traits[: recipe.n_lessons])
+        + losses.tell_speech(spoken[:first], inside, is_speech=True)
+        + losses.tell_speech(spoken[first:second], phones > Viseme.SILENCE, is_speech=True)
+        + losses.tell_speech(spoken[second:], noise == Viseme.SILENCE, is_speech=False)
     )
     return loss
 

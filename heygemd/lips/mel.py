@@ -1,4 +1,4 @@
-"""The log-mel spectrogram that Wav2Lip published and that all lip models here listen to."""
+"""The log-mel spectrogram that Wav2Lip published; the sync scorer listens to it as well."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _PRE_EMPHASIS = 0.97
 
 
 @cache
-def _filters() -> torch.Tensor:
-    """(80, 401) float64 Slaney mel filters, 55 to 7600 Hz."""
+def filters(n_fft: int, low_hz: float, high_hz: float) -> torch.Tensor:
+    """(80, n_fft // 2 + 1) float64 Slaney mel filters for spectra of sounds at 16 kHz."""
     # Not librosa.filters.mel, the same numbers: its module imports scipy.signal, for 0.8 s.
-    edges = librosa.mel_frequencies(N_MELS + 2, fmin=55.0, fmax=7600.0)
+    edges = librosa.mel_frequencies(N_MELS + 2, fmin=low_hz, fmax=high_hz)
     low, middle, high = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    heard = np.arange(N_FFT // 2 + 1) * (RATE_HZ / N_FFT)
+    heard = np.arange(n_fft // 2 + 1) * (RATE_HZ / n_fft)
     rising, falling = (heard - low) / (middle - low), (high - heard) / (high - middle)
     bank = np.minimum(rising, falling).clip(0.0) * (2.0 / (high - low))
     return torch.from_numpy(bank)
@@ -64,6 +64,7 @@ def log_mel(sound: Waveform) -> NDArray[np.float32]:
         pad_mode="reflect",
         return_complex=True,
     ).abs()
-    level_db = 20.0 * torch.log10(torch.clamp(_filters() @ spectrum, min=1e-5)) - 20.0
+    bank = filters(N_FFT, 55.0, 7600.0)
+    level_db = 20.0 * torch.log10(torch.clamp(bank @ spectrum, min=1e-5)) - 20.0
     scaled = torch.clamp(8.0 * (level_db + 100.0) / 100.0 - 4.0, -4.0, 4.0)
     return scaled.to(torch.float32).numpy()

@@ -1,60 +1,39 @@
-"""Sound to mouth: log-mel in, shape coefficients and the names of what is said out.
+"""What ears hear to mouth: shape coefficients and the names of what is said.
 
-Dilated residual convolutions over time in the manner of temporal convolutional networks (Bai et al.
-2018), written here; their weights are trained by ``training/``. One trunk feeds two heads. One
-names visemes and phonetic traits, which synthetic speech teaches it in any voice and language,
-though few people were filmed; the mouth's pose is read from these names alone, slurred as lips are
-slower than sounds. The other hears the mouth itself, at once, in the manner of the few who were
-filmed: where it hears the lips meet, and as surely as an m, b or p is named, the pose gives way to
-rest, unless a vowel is named: no lips meet in one.
-
-Batch normalisation, once trained, is the same for every moment: what is loud stays loud in every
-layer, and an output depends on +-``REACH_STEPS`` steps of sound and on nothing else, so that a long
-sound may be cut in pieces without a trace.
+``nets.ears`` have heard much natural speech; the little network here is trained by ``training/``.
+One trunk feeds two heads. One names visemes and phonetic traits, which synthetic speech teaches it;
+from these names alone a pose is read, slurred as lips are slower than sounds. The other hears the
+mouth itself, in the manner of the few who were filmed, and as surely as an m, b or p is named, its
+lips meet. The mouth is the mean of the two; where the second hears the lips meet it rests, less so
+the less lips meet in what is named. A third head tells speech from noise; it hears past the trunk,
+which noise would teach to take faint speech for silence. Where a mouth says nothing for a while, by
+that head or by the names, it rests.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-FOLD = 2  # mel columns per output step: 80 Hz in, 40 Hz out
-N_MELS = 80
 N_VISEMES = 11  # mouth classes, of which one holds at a time
-_BILABIAL = 1  # the class of m, b and p
-_VOWELS = 6  # the first of the classes of vowels, which are the last
-_DILATIONS = (1, 2, 4, 8, 2)
-_SLUR_STEPS = 2.0  # standard deviation, 50 ms
-_SLUR_REACH = 6
-REACH_STEPS = 1 + sum(_DILATIONS) + 1 + _SLUR_REACH  # 25 steps, 0.625 s
+_SILENCE, _BILABIAL = 0, 1  # classes: nothing; m, b and p
+_SLUR_STEPS = 2.5  # standard deviation, 50 ms
+_WHILE_STEPS = 10.0  # the same of what a while is, 200 ms
 
-# A gap below the first is a mouth at rest, one above the second takes nothing from the pose.
-_SHUT, _PARTED = 0.02, 0.055  # IOD of a mouth of scale 1
-
-
-class Block(nn.Module):
-    """One residual step: look around, then mix."""
-
-    def __init__(self, n_channels: int, dilation: int, dropout: float) -> None:
-        super().__init__()
-        self.norm = nn.BatchNorm1d(n_channels)
-        self.look = nn.Conv1d(n_channels, n_channels, 3, padding=dilation, dilation=dilation)
-        self.mix = nn.Conv1d(n_channels, n_channels, 1)
-        self.drop = nn.Dropout1d(dropout)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, T) -> (B, C, T)."""
-        seen: Tensor = functional.relu(self.look(functional.relu(self.norm(x))))
-        mixed: Tensor = self.drop(self.mix(seen))
-        return x + mixed
+# A gap below the first is a mouth at rest, one above the second takes nothing from the mouth.
+_SHUT, _PARTED = 0.02, 0.06  # IOD of a mouth of scale 1
+# How far it rests by class: in a pause people leave lips as they are, few meet in a vowel.
+_MEET = (0.0, 1.0, 1.0, 0.8, 0.8, 0.8, 0.5, 0.5, 0.5, 0.5, 0.5)
+_SAYS_LESS, _SAYS_NOTHING = 0.6, 0.8  # share of a while without speech
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the network hears at T steps, each of two mel columns.
+    """What the network makes of T steps.
 
     Attributes:
         names: (B, n_visemes + n_traits, T) logits.
@@ -68,13 +47,14 @@ class Heard:
 
 
 class VoiceNet(nn.Module):
-    """Log-mel to mouth shape and to what is said.
+    """What ears hear to mouth shape and to what is said.
 
     Args:
         n_coefs: numbers that describe a mouth.
         n_traits: phonetic traits, each of which holds or not.
         n_channels: width.
-        dropout: share of channels left out of every block in training.
+        n_heard: numbers that ears give to each moment.
+        dropout: share of channels left out in training.
 
     Attributes:
         aperture: (n_coefs,) IOD of gap per unit of coef, of the basis that the coefs belong to.
@@ -85,16 +65,21 @@ class VoiceNet(nn.Module):
         self,
         n_coefs: int = 10,
         n_traits: int = 10,
-        n_channels: int = 96,
+        n_channels: int = 128,
         *,
+        n_heard: int = 512,
         dropout: float = 0.1,
     ) -> None:
         super().__init__()
-        self.enter = nn.Conv1d(FOLD * N_MELS, n_channels, 3, padding=1)
-        self.blocks = nn.ModuleList(Block(n_channels, d, dropout) for d in _DILATIONS)
+        self.settle = nn.LayerNorm(n_heard)
+        self.enter = nn.Conv1d(n_heard, n_channels, 1)
+        self.norm_enter = nn.BatchNorm1d(n_channels)
+        self.look = nn.Conv1d(n_channels, n_channels, 3, padding=1)
         self.norm = nn.BatchNorm1d(n_channels)
+        self.drop = nn.Dropout1d(dropout)
         self.name = nn.Conv1d(n_channels, N_VISEMES + n_traits, 3, padding=1)
         self.shape = nn.Conv1d(n_channels, n_coefs, 3, padding=1)
+        self.tell = nn.Conv1d(n_heard, 1, 1)
         with torch.random.fork_rng(devices=[]):  # its random start is not used
             self.pose = nn.Conv1d(N_VISEMES + n_traits, n_coefs, 1)
         for weight in self.pose.parameters():
@@ -102,51 +87,59 @@ class VoiceNet(nn.Module):
         self.aperture: Tensor
         self.register_buffer("aperture", torch.zeros(n_coefs))
 
-    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, heard: Tensor) -> tuple[Tensor, Tensor]:
         """Shapes and what is said.
 
         Args:
-            mel: (B, n_mels, N) log-mel at 80 columns a second; an odd last column is dropped.
+            heard: (B, n_heard, T) of ``nets.ears``.
 
         Returns:
-            (B, n_coefs, N // 2) whitened coefs and (B, n_visemes + n_traits, N // 2) logits; step j
-            stands for mel columns 2j and 2j + 1, so for the moment (j + 1/4) / 40 s.
+            (B, n_coefs, T) whitened coefs and (B, n_visemes + n_traits, T) logits.
         """
-        heard = self.listen(mel)
-        gap = torch.einsum("bkt,k->bt", heard.shape, self.aperture)
-        share = ((gap - _SHUT) / (_PARTED - _SHUT)).clamp(0.0, 1.0)
-        parted = share * share * (3.0 - 2.0 * share)
-        vowel = heard.names[:, :N_VISEMES].softmax(dim=1)[:, _VOWELS:].sum(dim=1)
-        met = (1.0 - parted) * (1.0 - vowel)
-        return self.pose(heard.said) * (1.0 - met[:, None]), heard.names
+        made = self.listen(heard)
+        gap = torch.einsum("bkt,k->bt", made.shape, self.aperture)
+        visemes = made.names[:, :N_VISEMES].softmax(dim=1)
+        met = 1.0 - _risen(gap, _SHUT, _PARTED)
+        met = met * torch.einsum("bvt,v->bt", visemes, visemes.new_tensor(_MEET))
+        mouth = 0.5 * (self.pose(made.said) + made.shape) * (1.0 - met[:, None])
+        says = self.spoken(heard).sigmoid() * (1.0 - visemes[:, _SILENCE])
+        nothing = _slurred(1.0 - says[:, None], _WHILE_STEPS)
+        return mouth * (1.0 - _risen(nothing, _SAYS_LESS, _SAYS_NOTHING)), made.names
 
-    def listen(self, mel: Tensor) -> Heard:
-        """What there is to hear in (B, n_mels, N), before it is made one mouth.
+    def spoken(self, heard: Tensor) -> Tensor:
+        """(B, T) logits, whether (B, n_heard, T) is speech; they teach nothing else of this."""
+        logits: Tensor = self.tell(self._settled(heard).detach())
+        return logits[:, 0]
+
+    def listen(self, heard: Tensor) -> Heard:
+        """What there is in (B, n_heard, T), before it is made one mouth.
 
         A mouth teaches the names nothing: they stay what speech in any voice has made them.
         """
-        x = self.enter(_pairs(mel).flatten(1, 2))
-        for block in self.blocks:
-            x = block(x)
+        x = self.drop(functional.relu(self.norm_enter(self.enter(self._settled(heard)))))
+        x = x + self.drop(functional.relu(self.look(x)))
         x = functional.relu(self.norm(x))
         names = self.name(x)
         visemes, traits = names.detach().split([N_VISEMES, names.shape[1] - N_VISEMES], dim=1)
         surely = torch.cat([visemes.softmax(dim=1), traits.sigmoid()], dim=1)
         shape = self.shape(x) * (1.0 - surely[:, _BILABIAL, None])
-        return Heard(names, _slurred(surely), shape)
+        return Heard(names, _slurred(surely, _SLUR_STEPS), shape)
+
+    def _settled(self, heard: Tensor) -> Tensor:
+        settled: Tensor = self.settle(heard.transpose(1, 2))
+        return settled.transpose(1, 2)
 
 
-def _slurred(x: Tensor) -> Tensor:
-    """(B, C, T) smoothed over time by a Gaussian; nothing is known beyond the ends."""
-    offset = torch.arange(-_SLUR_REACH, _SLUR_REACH + 1, device=x.device, dtype=x.dtype)
-    weight = torch.exp(-0.5 * (offset / _SLUR_STEPS) ** 2)
+def _risen(x: Tensor, low: float, high: float) -> Tensor:
+    """0 below ``low``, 1 above ``high``, smooth between."""
+    share = ((x - low) / (high - low)).clamp(0.0, 1.0)
+    return share * share * (3.0 - 2.0 * share)
+
+
+def _slurred(x: Tensor, deviation: float) -> Tensor:
+    """(B, C, T) smoothed over time by a Gaussian of so many steps; beyond the ends is nothing."""
+    reach = math.ceil(3.0 * deviation)
+    offset = torch.arange(-reach, reach + 1, device=x.device, dtype=x.dtype)
+    weight = torch.exp(-0.5 * (offset / deviation) ** 2)
     weight = (weight / weight.sum()).expand(x.shape[1], 1, -1)
-    return functional.conv1d(x, weight, padding=_SLUR_REACH, groups=x.shape[1])
-
-
-def _pairs(mel: Tensor) -> Tensor:
-    """(B, 2, n_mels, N // 2) of (B, n_mels, N)."""
-    n_batch, n_mels, n_columns = mel.shape
-    n_steps = n_columns // FOLD
-    pairs = mel[..., : n_steps * FOLD].reshape(n_batch, n_mels, n_steps, FOLD)
-    return pairs.permute(0, 3, 1, 2)
+    return functional.conv1d(x, weight, padding=reach, groups=x.shape[1])

