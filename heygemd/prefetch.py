@@ -93,3 +93,4 @@ def _consume(line: queue.Queue[T | _Raised | _End]) -> Iterator[T]:
         if isinstance(entry, _Raised):
             raise entry.error
         yield entry
+        del entry  # it is the consumer's; waiting for the next must not keep it

@@ -313,8 +313,9 @@ def _counted(
     for frames in batches:
         if task.stopped():
             raise TransientError("a stop was asked for in the middle of a clip", code="stopped")
-        yield frames
         n_done += len(frames) * each
+        yield frames
+        del frames  # whoever took them says how long they stay in memory
         task.progress(stage, min(n_done, n_frames), n_frames)
 
 

@@ -1,6 +1,7 @@
 """What is written plays everywhere, in step, in the right colours, and the same each time."""
 
 import hashlib
+import weakref
 from dataclasses import replace
 from fractions import Fraction
 
@@ -304,6 +305,23 @@ def test_more_or_fewer_frames_than_planned_leave_no_file(tool, tmp_path, voice, 
     with pytest.raises((QualityError, MediaError)):
         write(tool, out, voice, pictures(n_fed))
     assert not out.exists()
+
+
+def test_frames_are_let_go_before_the_next_are_asked_for(tool, tmp_path, voice):
+    info = info_of()
+    held = []
+
+    def film():
+        for frame in pictures(25):
+            made = [of_bgr(frame, output_colour(info).matrix)]
+            memory = weakref.ref(made[0].packed)
+            yield made.pop()
+            held.append(memory() is not None)
+
+    plan = {"info": info, "fps": FPS, "n_frames": 25, "sound": voice}
+    write_video(tool, film(), tmp_path / "out.mp4", **plan, options=OPTIONS, limits=LIMITS)
+
+    assert held == [False] * 25
 
 
 def test_a_source_that_fails_leaves_no_file_and_its_own_error(tool, tmp_path, voice):

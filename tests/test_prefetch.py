@@ -1,6 +1,7 @@
 """Prefetch: in order, one ahead, and never a hang, whoever fails."""
 
 import threading
+import weakref
 
 import pytest
 import structlog
@@ -94,6 +95,23 @@ def test_no_more_than_depth_items_are_made_ahead(depth):
         assert enough.wait(10)
         assert next(items) == 0
         assert len(made) <= depth + 2
+
+
+def test_what_the_consumer_lets_go_is_gone_while_it_waits_for_the_next():
+    class Item:
+        pass
+
+    gone = threading.Event()
+
+    def source():
+        yield Item()
+        yield gone.wait(5)
+
+    with prefetch(source()) as items:
+        item = next(items)
+        weakref.finalize(item, gone.set)
+        del item
+        assert next(items)
 
 
 def test_the_log_context_is_carried_into_the_thread():

@@ -56,6 +56,25 @@ def test_every_output_frame_is_spoken_once_in_order(media, studio, tmp_path):
     assert [n for span in lips.spans for n in span] == list(range(40))
 
 
+class Surveyor(Painter):
+    """Remembers where in memory frames lay."""
+
+    def __init__(self):
+        super().__init__()
+        self.places = set()
+
+    def speak(self, frames, plan, span):
+        self.places.add(frames.packed.ctypes.data)
+        return super().speak(frames, plan, span)
+
+
+def test_five_batches_in_memory_are_enough_for_a_whole_clip(media, studio, tmp_path):
+    lips = Surveyor()  # one is read, one drawn on, one written; one waits before and one behind it
+    render_clip(task_of(media, studio, lips, tmp_path), Models(FixedFace(), lips), studio)
+    assert len(lips.spans) == 10
+    assert len(lips.places) <= 5
+
+
 class Watcher(Painter):
     """Remembers whether the points that it studied were still held when it spoke."""
 

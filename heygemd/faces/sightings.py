@@ -13,8 +13,8 @@ from heygemd.faces.detect import Sighting
 from heygemd.packed import PackedPoints
 from heygemd.records import Boxes
 
-# A block's points take more than 1 MB then, see ``heap.part_large``: let go, they go back to the
-# system as a whole.
+# A block's points take more than 1 MB then, see ``heap.part_large``: those that find no hole in the
+# heap have pages of their own, and what the others leave there ``heap.trim`` gives back.
 BLOCK_FRAMES = 768
 
 

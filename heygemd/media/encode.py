@@ -157,6 +157,7 @@ def write_video(  # noqa: PLR0913 - all are named
                     raise ValueError(f"planes {batch.shape} in {batch.matrix} for {film}")
                 child.write(batch.packed.data.cast("B"))
                 written += len(batch)
+                del batch  # or its memory is not free yet when the next frames want some
             if written != n_frames:
                 raise QualityError(f"{written} frames came to the encoder, planned {n_frames}")
             child.finish(extra_s=float(sound.length_s))  # faststart moves the whole file once more
