@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -151,7 +152,9 @@ def write_video(  # noqa: PLR0913 - all are named
     written = 0
     done = False
     try:
-        with running(command(tool, args), caps, feeds=True) as child:
+        with running(
+            command(tool, args), caps, feeds=True, frame_bytes=3 * math.prod(size) // 2
+        ) as child:
             for batch in batches:
                 if (batch.width_px, batch.height_px, batch.matrix) != film:
                     raise ValueError(f"planes {batch.shape} in {batch.matrix} for {film}")

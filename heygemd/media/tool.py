@@ -24,6 +24,7 @@ from heygemd.errors import (
     TransientError,
 )
 from heygemd.log import log
+from heygemd.media.environment import child_environment
 
 PIPE_BYTES = 1 << 20  # Linux's default ceiling for F_SETPIPE_SZ
 SAID_BYTES = 4000  # of standard error kept for messages
@@ -39,19 +40,7 @@ NEEDED_FILTERS = (
     "addroi", "aresample", "bwdif", "extractplanes", "fillborders", "fps", "pad", "reverse",
     "scale", "select", "tonemap", "zscale",
 )  # fmt: skip
-CHILD_ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "LC_ALL": "C.UTF-8",
-    # Threads that each had a heap of their own passed frames on until every heap had room for all:
-    # an encoder of 1080p grew by a tenth in ten minutes. One heap costs no more time.
-    "MALLOC_ARENA_MAX": "1",
-    # Frames stay in the heap: pages that come and go with each cost a tenth of decoding one.
-    "MALLOC_MMAP_THRESHOLD_": str(32 << 20),  # glibc's own limit; a frame of 4K is 12 MB
-    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
-    "SVT_LOG": "1",  # errors only
-}
 OUT_OF_MEMORY = ("Cannot allocate memory", "Resource temporarily unavailable")
-PASSED_ON = ("CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES")
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +273,12 @@ class Child:
 
 @contextmanager
 def running(
-    argv: Sequence[str], caps: Caps, *, reads: bool = False, feeds: bool = False
+    argv: Sequence[str],
+    caps: Caps,
+    *,
+    reads: bool = False,
+    feeds: bool = False,
+    frame_bytes: int | None = None,
 ) -> Iterator[Child]:
     """Start a child; when the block ends, for any reason, it is dead and reaped.
 
@@ -293,6 +287,7 @@ def running(
         caps: what the kernel lets it use.
         reads: True gives us its standard output.
         feeds: True gives us its standard input, which is closed otherwise.
+        frame_bytes: of each frame that it is fed.
     """
     process = subprocess.Popen(
         argv,
@@ -301,7 +296,7 @@ def running(
         stderr=subprocess.PIPE,
         bufsize=0,
         cwd="/",
-        env=_environment(),
+        env=child_environment(frame_bytes),
         process_group=0,  # Ctrl-C is ours to handle: the clip in hand is finished first
     )
     try:
@@ -360,12 +355,6 @@ def _opened(pipe: IO[bytes] | None) -> IO[bytes]:
     if pipe is None:
         raise ValueError("this end of the child was not asked for")
     return pipe
-
-
-def _environment() -> dict[str, str]:
-    """Nothing of ours but which GPUs may be used."""
-    kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    return {**CHILD_ENVIRONMENT, **kept}
 
 
 def _cap(pid: int, caps: Caps) -> None:
