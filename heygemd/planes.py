@@ -6,9 +6,10 @@ frame here is the same as what was cut out of the whole frame in BGR, pixel by p
 
 from __future__ import annotations
 
+import mmap
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TypeAlias, cast, overload
 
@@ -205,6 +206,21 @@ def excerpt(frame: Still, points: NDArray[np.floating], pad_px: int) -> Excerpt:
     for plane, whole in zip(part.colours, frame.colours, strict=True):
         plane[:] = whole[top // 2 : top // 2 + rows, left // 2 : left // 2 + columns]
     return Excerpt(part, left, top, (frame.width_px, frame.height_px))
+
+
+def apart(held: Excerpt) -> Excerpt:
+    """The same excerpt in pages of its own, which go back to the kernel with it.
+
+    For what stays a while among much that comes and goes: in the heap it would leave holes, of
+    which drawing then touches more and more.
+    """
+    packed = held.part.packed
+    if not packed.size:  # no pages are no map
+        return held
+    pages = mmap.mmap(-1, packed.nbytes, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    moved = np.frombuffer(pages, np.uint8).reshape(packed.shape)
+    moved[:] = packed
+    return replace(held, part=replace(held.part, packed=moved))
 
 
 Film: TypeAlias = Frames | Planes

@@ -96,9 +96,9 @@ def test_keys_of_little_detail_get_more_and_the_others_stay_nearly_as_they_are()
     _, found = cut([0.1] * 4, [0, 1, 2, 3])
     soft = keys.replace(found[0], texture=found[0].texture - 0.8)
 
-    evened = keys.evened([soft, *found[1:]])
+    keys.even([soft, *found[1:]])
 
-    energy = [keys.texture(key.pixels, key.points) for key in evened]
+    energy = [keys.texture(key.pixels, key.points) for key in (soft, *found[1:])]
     assert energy[0] > energy[1] + 0.3
     assert energy[1] - found[1].texture < 0.5  # resampling will take as much of grain
 

@@ -1,5 +1,8 @@
 """Frames kept as planes show the same BGR as whole frames of BGR would."""
 
+import subprocess
+import sys
+
 import lavfi
 import numpy as np
 import pytest
@@ -136,6 +139,24 @@ def test_colours_at_places_are_those_that_the_frame_shows_there():
     assert np.abs(seen - whole[y, x]).max() <= 3  # colours are rounded once less
     seen = planes.colours_at(film[0], between).astype(int)
     assert np.abs(seen - planes.colours_at(whole, between)).max() <= 2
+
+
+def test_an_excerpt_set_apart_leaves_nothing_in_the_heap():
+    code = """
+import os, numpy as np
+from heygemd import planes
+resident = lambda: int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+film = planes.of_bgr(np.zeros((1, 400, 400, 3), np.uint8), "bt709")
+places, kept, pins = np.array([[100.0, 100.0], [300.0, 300.0]]), [], []
+before = resident()
+for _ in range(400):
+    kept.append(planes.apart(planes.excerpt(film[0], places, 4)))
+    pins.append(bytearray(50_000))  # lies behind it, where they share a heap
+held, _ = resident() - before, kept.clear()
+print(held - (resident() - before))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(ended.stdout) > 0.95 * 400 * 1.5 * 200 * 200
 
 
 def test_colours_at_places_of_an_excerpt_are_those_of_the_frame():

@@ -8,7 +8,7 @@ from heygemd.lips.warp import geometry, keys, retarget, retrieve
 from heygemd.lips.warp.geometry import Basis, Floats
 from heygemd.lips.warp.landmarks import EYES, STEADY
 from heygemd.lips.warp.mesh import Mesh
-from heygemd.planes import Excerpt, Still, excerpt
+from heygemd.planes import Excerpt, Still, apart, excerpt
 from heygemd.records import Points
 
 SLACK = 0.06  # IOD around what a key is cut to: points are smoothed before that
@@ -61,6 +61,7 @@ class Gallery:
         for row, at in enumerate(self._new):
             if moved[row] > WORTHY:
                 self._mouths[at] = mouths[row]
+        new = set(self._new)
         self._new.clear()
         numbers = np.array(list(self._mouths), np.int64)
         if len(numbers):
@@ -68,4 +69,6 @@ class Gallery:
             rows = np.stack(list(self._mouths.values()))
             numbers = numbers[retrieve.farthest(rows, n_wanted)]
         self._mouths = {at: self._mouths[at] for at in numbers.tolist()}
-        self._kept = {at: self._kept[at] for at in numbers.tolist()}
+        self._kept = {
+            at: apart(self._kept[at]) if at in new else self._kept[at] for at in numbers.tolist()
+        }

@@ -323,10 +323,14 @@ def texture(pixels: Pixels, points: Floats) -> float:
     return float(np.log1p(np.quantile(energy[outside > 0], _TEXTURE_QUANTILE)))
 
 
-def evened(keys: list[Key]) -> list[Key]:
-    """The same mouths, those of less detail than most sharpened towards it, within reason."""
+def even(keys: list[Key]) -> None:
+    """Sharpen what has less detail than most mouths towards it, within reason.
+
+    Each in its own place: a second set would leave holes as large as itself in the heap.
+    """
     usual = float(np.quantile([key.texture for key in keys], 0.6))
-    return [replace(key, pixels=_sharpen(key.pixels, usual - key.texture)) for key in keys]
+    for key in keys:
+        key.pixels[:] = _sharpen(key.pixels, usual - key.texture)
 
 
 def _sharpen(pixels: Pixels, lacking: float) -> Pixels:

@@ -94,6 +94,7 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
     apertures = np.array([key.aperture for key in lent], np.float32)
     choice, mix = retrieve.cross_fade(path, numbers, apertures)
     shown = person.talks or keys.show_inside(lent)
+    keys.even(lent)
     return Plan(
         source=source,
         points=track.points.only(mesh.shown)
@@ -106,7 +107,7 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
         slow=retarget.slowed(coefs),
         share=share,
         painted=np.full(len(source), 0.0 if shown else 1.0, np.float32),
-        keys=tuple(keys.evened(lent)),
+        keys=tuple(lent),
         choice=choice,
         mix=mix,
         complexion=complexion,
