@@ -140,6 +140,16 @@ def test_less_light_is_left_between_lips_that_come_nearer_than_in_the_key(plan_a
     np.testing.assert_array_equal(overlay._dim(flat.copy(), spot, aim, narrow), flat)
 
 
+def test_two_keys_share_their_light_and_the_first_one_keeps_its_fine_detail():
+    grain = 10.0 * (np.indices((60, 60)).sum(axis=0) % 2)[..., None]
+    layer = (100.0 + grain * np.ones(3)).astype(np.float32)
+
+    mixed = overlay._fade(layer, layer[:, ::-1] + 40.0, np.full((60, 60), np.float32(0.3)))
+
+    assert mixed.mean() == pytest.approx(layer.mean() + 0.3 * 40.0, abs=0.1)
+    assert mixed.std() == pytest.approx(layer.std(), rel=0.02)
+
+
 def test_a_blurred_frame_gets_a_blurred_mouth(plan_and_clip):
     def detail(picture):
         return np.abs(cv2.Laplacian(np.float32(picture), cv2.CV_32F)).mean()
