@@ -51,6 +51,19 @@ def test_a_finger_at_the_lips_makes_a_mouth_odd_though_it_hides_little():
     assert not {plan.keys[choice].frame for choice in plan.choice[:, 0]} & set(HIDDEN)
 
 
+def test_a_mouth_with_fingertips_beneath_the_lips_is_not_lent_and_speaks_all_the_same():
+    warp = Warp()
+    clip, track = talker(TALK)
+    for at in HIDDEN:
+        x, y = track.points[at, 17, :2].astype(int).tolist()
+        cv2.ellipse(clip.frames[at], (x, y + 16), (18, 9), 0, 0, 360, (90, 110, 150), -1)
+    plan = warp.study(clip, track, voice_of(TALK[::-1]))
+
+    assert set(HIDDEN) <= {key.frame for key in plan.keys}
+    assert not {plan.keys[choice].frame for choice in plan.choice[:, 0]} & set(HIDDEN)
+    assert all(patch is not None for patch in warp.speak(clip.frames, plan, range(len(TALK))))
+
+
 def test_fingers_that_hide_a_quarter_of_the_mouth_are_not_painted_over():
     clip, track, plan = fingers(40)
     hidden = [

@@ -72,7 +72,7 @@ class Key:
         lower_teeth: likewise the lower ones.
         inside: (n,) grey 0..255 at fixed places between the lips, row by row from the upper one.
         flesh: share of the gap that looks like lips; much of it is no gap, whatever points say.
-        look: (40, 3) colours of the lips, from ``cover.look``.
+        look: (60, 3) colours of the lips and the skin around them, from ``cover.look``.
         odd: share of them that are otherwise than in most keys, see ``cover.odd``: fingers are, and
             a mouth that is open as never else.
     """
@@ -165,7 +165,7 @@ def cut_keys(
                 lower_teeth=lower,
                 inside=within,
                 flesh=flesh(pixels, points),
-                look=cover.look(picture, own, iod_px),
+                look=cover.look(picture, own, iod_px, skirt=True),
             )
         )
     return found
@@ -180,8 +180,13 @@ def uncovered(keys: list[Key], complexion: Complexion | None) -> list[Key]:
     """
     if complexion is None:
         return keys
-    judged = [replace(key, odd=cover.odd(key.look, complexion)) for key in keys]
-    return [key for key in judged if cover.hidden(key.odd) < cover.HIDDEN] or judged
+    lips = [cover.odd(key.look, complexion) for key in keys]
+    judged = [
+        replace(key, odd=max(odd, cover.odd_skirt(key.look, complexion)))
+        for key, odd in zip(keys, lips, strict=True)
+    ]
+    free = [key for key, odd in zip(judged, lips, strict=True) if cover.hidden(odd) < cover.HIDDEN]
+    return free or judged
 
 
 def dark_gap(pixels: Pixels, points: Floats, iod_px: float) -> float:
