@@ -151,8 +151,10 @@ def _fade(layer: Floats, other: Floats, share: Floats) -> Floats:
         other: (h, w, 3) BGR.
         share: (h, w) in [0, 1], of the other.
     """
-    away = cv2.GaussianBlur(other - layer, (0, 0), TEXTURE_PX)
-    return np.asarray(layer + away * share[..., None], np.float32)
+    mixed = np.asarray(cv2.GaussianBlur(other - layer, (5, 5), TEXTURE_PX), np.float32)
+    mixed *= share[..., None]
+    mixed += layer
+    return mixed
 
 
 def _fit(spot: Spot, aim: Aim, gape: meshes.Gape, anchors: Floats, mesh: Mesh) -> list[Pixels]:
