@@ -140,7 +140,7 @@ def test_a_long_sound_is_heard_as_its_parts_are(net, basis, spoken):
 
     heard = gap(sound_of(many), net, basis)
 
-    assert len(many) / RATE_HZ > 27  # two chunks
+    assert len(many) / RATE_HZ > 27  # three chunks
     first = heard[steps : 2 * steps]
     for start in range(2 * steps, 11 * steps, steps):  # one of them lies across the border
         again = heard[start : start + steps]

@@ -16,8 +16,8 @@ REST_QUANTILE = 0.1
 REST_GAP = 0.015  # IOD; a mouth that rests wider than this never closes, and is closed for it
 TALKING = 0.09  # IOD; 95 % quantile of the aperture of somebody who talks
 # Sigma, frames, by which lips are slower than what the voice asks. Without it they would tremble
-# twice as much as filmed ones, with it 1.3 times. Of the closures that the voice hears of unseen
-# people (97 %) it leaves 90 %, and lips that come near snap shut besides.
+# twice as much as filmed ones, with it 1.1 times. Of the closures that the voice hears of unseen
+# people (93 %) it leaves 89 %, and lips that come near snap shut besides.
 INERTIA = 0.6
 GAINS = (0.65, 1.1)  # how far a voice is toned down or up to the person's own manner
 IDLE_GAIN = 0.9
