@@ -33,6 +33,33 @@ def filters(n_fft: int, low_hz: float, high_hz: float) -> torch.Tensor:
     return torch.from_numpy(bank)
 
 
+def samples_of(sound: Waveform, n_fft: int) -> NDArray[np.float32]:
+    """Samples fit for ``magnitudes``: of a short sound, with silence behind them.
+
+    Raises:
+        ValueError: another rate, or values that are not finite.
+    """
+    if sound.rate_hz != RATE_HZ:
+        raise ValueError(f"sound at {sound.rate_hz} Hz, want {RATE_HZ}")
+    if not np.isfinite(sound.samples).all():
+        raise ValueError("sound holds values that are not finite")
+    lacking = n_fft // 2 + 1 - len(sound.samples)  # reflection needs more than it mirrors
+    return np.pad(sound.samples, (0, lacking)) if lacking > 0 else sound.samples
+
+
+def magnitudes(samples: torch.Tensor, n_fft: int, hop: int) -> torch.Tensor:
+    """(n_fft // 2 + 1, 1 + N // hop) of the spectrum, ends mirrored, as precise as the samples."""
+    # torch's stft, not librosa's: the same numbers without numba's compile at first use.
+    return torch.stft(
+        samples,
+        n_fft,
+        hop,
+        window=torch.hann_window(n_fft, dtype=samples.dtype),
+        pad_mode="reflect",
+        return_complex=True,
+    ).abs()
+
+
 def log_mel(sound: Waveform) -> NDArray[np.float32]:
     """One column for every 1/80 s.
 
@@ -45,25 +72,11 @@ def log_mel(sound: Waveform) -> NDArray[np.float32]:
     Raises:
         ValueError: another rate, or values that are not finite.
     """
-    if sound.rate_hz != RATE_HZ:
-        raise ValueError(f"sound at {sound.rate_hz} Hz, want {RATE_HZ}")
-    if not np.isfinite(sound.samples).all():
-        raise ValueError("sound holds values that are not finite")
-    samples = sound.samples.astype(np.float64)
-    if len(samples) <= N_FFT // 2:  # reflection needs more samples than it mirrors
-        samples = np.pad(samples, (0, N_FFT // 2 + 1 - len(samples)))
+    samples = samples_of(sound, N_FFT).astype(np.float64)
     emphasised = torch.from_numpy(
         np.append(samples[:1], samples[1:] - _PRE_EMPHASIS * samples[:-1])
     )
-    # torch's stft, not librosa's: the same numbers without numba's compile at first use.
-    spectrum = torch.stft(
-        emphasised,
-        N_FFT,
-        HOP,
-        window=torch.hann_window(N_FFT, dtype=torch.float64),
-        pad_mode="reflect",
-        return_complex=True,
-    ).abs()
+    spectrum = magnitudes(emphasised, N_FFT, HOP)
     bank = filters(N_FFT, 55.0, 7600.0)
     level_db = 20.0 * torch.log10(torch.clamp(bank @ spectrum, min=1e-5)) - 20.0
     scaled = torch.clamp(8.0 * (level_db + 100.0) / 100.0 - 4.0, -4.0, 4.0)

@@ -35,21 +35,8 @@ def log_mel(sound: Waveform) -> NDArray[np.float32]:
     Raises:
         ValueError: another rate, or values that are not finite.
     """
-    if sound.rate_hz != RATE_HZ:
-        raise ValueError(f"sound at {sound.rate_hz} Hz, want {RATE_HZ}")
-    if not np.isfinite(sound.samples).all():
-        raise ValueError("sound holds values that are not finite")
-    samples = sound.samples
-    if len(samples) <= N_FFT // 2:  # reflection needs more samples than it mirrors
-        samples = np.pad(samples, (0, N_FFT // 2 + 1 - len(samples)))
-    spectrum = torch.stft(
-        torch.from_numpy(samples),
-        N_FFT,
-        HOP,
-        window=torch.hann_window(N_FFT),
-        pad_mode="reflect",
-        return_complex=True,
-    )
+    samples = torch.from_numpy(mel.samples_of(sound, N_FFT))
+    spectrum = mel.magnitudes(samples, N_FFT, HOP)
     bank = mel.filters(N_FFT, 0.0, _HIGH_HZ).float()
-    power = torch.log10(torch.clamp(bank @ spectrum.abs() ** 2, min=1e-10))
+    power = torch.log10(torch.clamp(bank @ spectrum**2, min=1e-10))
     return ((torch.clamp(power, min=_LOUDEST - _RANGE) + 4.0) / 4.0).numpy()
