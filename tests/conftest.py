@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import wave
 from collections import Counter
 from pathlib import Path
 
@@ -53,6 +54,18 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(n_threads)
+
+
+@pytest.fixture(scope="module")
+def bilabials():
+    """Spoken words full of m, b and p; ``media/bilabials.json`` says when."""
+    import numpy as np  # noqa: PLC0415 - most tests need neither
+
+    from heygemd.records import Waveform  # noqa: PLC0415
+
+    with wave.open(str(Path(__file__).parent / "media" / "bilabials.wav")) as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
+        return Waveform((samples / 32768.0).astype(np.float32), file.getframerate())
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,6 @@ from drawn_talker import talker, voice_of
 from heygemd.lips.device import choose_device
 from heygemd.lips.warp.model import Warp
 from heygemd.lips.wav2lip.model import Wav2LipModel, Wav2LipVoice
-from heygemd.records import Waveform
 
 # Another device's name lets the tests themselves be tried without a GPU.
 DEVICE = os.environ.get("HEYGEMD_CUDA_TESTS_ON", "cuda:0")
@@ -98,12 +97,11 @@ def test_a_batch_that_does_not_fit_is_halved_and_the_pictures_stay(checkpoint, c
     assert furthest(before, after) <= 2.0
 
 
-def test_the_voice_is_heard_alike():
-    noise = np.random.default_rng(3).normal(0, 0.1, 32_000).astype(np.float32)
-    hum = np.sin(np.arange(32_000) * 0.05).astype(np.float32)
-    sound = Waveform(noise * (1 + hum), 16_000)
-    ours, theirs = (Warp(device=device).hear(sound).coefs for device in ("cpu", DEVICE))
-    assert np.abs(ours - theirs).max() < 0.02
+def test_the_voice_is_heard_alike(bilabials):
+    # Whitened: one is a standard deviation. Processors round to 8 bits, GPUs to 11.
+    ours, theirs = (Warp(device=device).hear(bilabials).coefs for device in ("cpu", DEVICE))
+    assert np.ptp(ours) > 2.0
+    assert np.abs(ours - theirs).max() < 0.15
 
 
 def test_warp_draws_the_same_frames(clip):

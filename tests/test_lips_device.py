@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from heygemd.errors import ConfigError, GpuLostError, OutOfMemoryError
+from heygemd.errors import ConfigError, GpuLostError, OutOfMemoryError, TransientError
 from heygemd.lips.device import (
     choose_device,
     fault_of,
@@ -11,6 +11,7 @@ from heygemd.lips.device import (
     in_batches,
     spare_threads,
     try_device,
+    with_faults_told,
 )
 
 NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nadvice")
@@ -29,6 +30,13 @@ def failing(error):
         raise error
 
     return try_out
+
+
+def raising(error):
+    def run():
+        raise error
+
+    return run
 
 
 def gpus(n):
@@ -192,6 +200,20 @@ def test_any_other_error_is_a_bug_and_goes_up_as_it_is():
 
     with pytest.raises(RuntimeError, match="mat1"):
         in_batches(run, 5, 4)
+
+
+def test_what_works_is_handed_on():
+    assert with_faults_told(lambda: 3, "a number") == 3
+
+
+def test_a_gpu_without_memory_is_told_as_the_caller_wants_it():
+    with pytest.raises(TransientError, match="a piece of sound does not fit the GPU's memory"):
+        with_faults_told(raising(NO_MEMORY), "a piece of sound", TransientError)
+
+
+def test_a_poisoned_gpu_is_lost_whatever_memory_faults_become():
+    with pytest.raises(GpuLostError, match="only a new process"):
+        with_faults_told(raising(ILLEGAL), "a piece of sound", TransientError)
 
 
 def test_threads_are_only_ever_taken_away():

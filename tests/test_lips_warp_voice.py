@@ -1,7 +1,6 @@
 """Hearing a mouth in a sound, with the weights that ship."""
 
 import json
-import wave
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 import heygemd.lips.warp
-from heygemd.errors import ModelError
+from heygemd.errors import GpuLostError, ModelError, TransientError
 from heygemd.lips.warp import geometry
 from heygemd.lips.warp import voice as voices
 from heygemd.lips.warp.model import VOICE_FILE
@@ -38,16 +37,8 @@ def basis():
 
 
 @pytest.fixture(scope="module")
-def spoken():
-    with wave.open(str(MEDIA / "bilabials.wav")) as file:
-        assert file.getframerate() == RATE_HZ
-        samples = np.frombuffer(file.readframes(file.getnframes()), "<i2")
-    return Waveform((samples / 32768.0).astype(np.float32), RATE_HZ)
-
-
-@pytest.fixture(scope="module")
-def voice(spoken, net):
-    return hear(spoken, net)
+def voice(bilabials, net):
+    return hear(bilabials, net)
 
 
 @pytest.fixture(scope="module")
@@ -116,26 +107,26 @@ def test_what_is_no_speech_keeps_the_mouth_closed(net, basis, make):
     assert np.quantile(heard, 0.95) <= 0.01
 
 
-def test_a_pause_does_not_tremble(net, basis, spoken):
+def test_a_pause_does_not_tremble(net, basis, bilabials):
     rng = np.random.default_rng(0)
     room = 0.002 * rng.standard_normal(3 * RATE_HZ).astype(np.float32)
-    talk = np.concatenate([spoken.samples, room, spoken.samples])
-    pause_s = len(spoken.samples) / RATE_HZ + np.arange(0.7, 2.3, 0.04)
+    talk = np.concatenate([bilabials.samples, room, bilabials.samples])
+    pause_s = len(bilabials.samples) / RATE_HZ + np.arange(0.7, 2.3, 0.04)
 
     still = gap(sound_of(talk), net, basis, pause_s)
 
     assert np.abs(np.diff(still)).max() < 0.005
 
 
-def test_loudness_does_not_matter(net, basis, spoken):
-    faint = sound_of(spoken.samples * 0.05)
+def test_loudness_does_not_matter(net, basis, bilabials):
+    faint = sound_of(bilabials.samples * 0.05)
 
-    assert np.allclose(gap(faint, net, basis), gap(spoken, net, basis), atol=2e-3)
+    assert np.allclose(gap(faint, net, basis), gap(bilabials, net, basis), atol=2e-3)
 
 
-def test_a_long_sound_is_heard_as_its_parts_are(net, basis, spoken):
-    length = len(spoken.samples) // 320 * 320
-    many = np.tile(spoken.samples[:length], 12)
+def test_a_long_sound_is_heard_as_its_parts_are(net, basis, bilabials):
+    length = len(bilabials.samples) // 320 * 320
+    many = np.tile(bilabials.samples[:length], 12)
     steps = length // 320
 
     heard = gap(sound_of(many), net, basis)
@@ -148,9 +139,9 @@ def test_a_long_sound_is_heard_as_its_parts_are(net, basis, spoken):
         assert np.abs(first - again).mean() < 0.015
 
 
-def test_a_second_of_sound_is_fifty_rows(voice, spoken):
+def test_a_second_of_sound_is_fifty_rows(voice, bilabials):
     assert voice.rate_hz == 50.0
-    assert abs(len(voice.coefs) - float(spoken.duration_s) * 50) <= 1
+    assert abs(len(voice.coefs) - float(bilabials.duration_s) * 50) <= 1
 
 
 def test_another_rate_is_refused(net):
@@ -164,10 +155,10 @@ def test_levelling_brings_faint_speech_up_but_never_more_than_twenty_times():
     assert np.abs(level(faint).samples).max() == pytest.approx(20e-6, rel=0.01)
 
 
-def test_levelling_does_not_care_how_much_of_the_sound_is_pause(spoken):
-    pauses = np.concatenate([spoken.samples, np.zeros(20 * RATE_HZ, np.float32)])
+def test_levelling_does_not_care_how_much_of_the_sound_is_pause(bilabials):
+    pauses = np.concatenate([bilabials.samples, np.zeros(20 * RATE_HZ, np.float32)])
 
-    alone = np.abs(level(spoken).samples).max()
+    alone = np.abs(level(bilabials).samples).max()
     among = np.abs(level(sound_of(pauses)).samples).max()
 
     assert among == pytest.approx(alone, rel=0.02)
@@ -211,12 +202,35 @@ def test_weights_of_another_network_are_a_model_error(tmp_path):
         load_net(tmp_path / "voice.safetensors")
 
 
-def test_sixteen_bits_move_lips_by_less_than_a_hundredth(monkeypatch, net, basis, spoken):
+def test_sixteen_bits_move_lips_by_less_than_a_hundredth(monkeypatch, net, basis, bilabials):
     monkeypatch.setattr(voices, "half_of", lambda _: torch.bfloat16)
 
-    coarse = gap(spoken, load_net(ASSETS / VOICE_FILE), basis)
+    coarse = gap(bilabials, load_net(ASSETS / VOICE_FILE), basis)
 
-    assert np.abs(coarse - gap(spoken, net, basis)).max() < 0.01
+    assert np.abs(coarse - gap(bilabials, net, basis)).max() < 0.01
+
+
+class Faulty(torch.nn.Linear):
+    """A network on a GPU that fails."""
+
+    def __init__(self, error):
+        super().__init__(1, 1)
+        self.error = error
+
+    def forward(self, _mel):
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), TransientError),
+        (torch.AcceleratorError("CUDA error: an illegal memory access"), GpuLostError),
+    ],
+)
+def test_what_ails_a_gpu_that_hears_is_told(error, told, bilabials):
+    with pytest.raises(told, match="GPU"):
+        hear(bilabials, Faulty(error))
 
 
 def test_weights_and_basis_agree_and_are_small(net, basis):

@@ -84,6 +84,10 @@ class LipModel(Protocol):
 
         Args:
             sound: 16 kHz mono.
+
+        Raises:
+            TransientError: the device has no memory left for it.
+            GpuLostError: a CUDA fault other than out-of-memory.
         """
         ...
 

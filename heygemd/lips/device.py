@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 import torch
 
-from heygemd.errors import ConfigError, GpuLostError, OutOfMemoryError
+from heygemd.errors import ConfigError, GpuLostError, HeygemdError, OutOfMemoryError
 from heygemd.log import log
 
 T = TypeVar("T")
@@ -158,21 +158,43 @@ def in_batches(
 def _run(run: Callable[[slice], Sequence[T]], span: slice) -> Sequence[T] | None:
     """One batch; None when it has to be halved."""
     try:
-        return run(span)
+        return with_faults_told(lambda: run(span), "one frame")
+    except OutOfMemoryError:
+        if span.stop - span.start > 1:
+            return None
+        raise
+
+
+def with_faults_told(
+    run: Callable[[], T],
+    what: str,
+    short: Callable[[str], HeygemdError] = OutOfMemoryError,
+) -> T:
+    """What ``run`` makes; what ails the GPU is raised as an error of ours.
+
+    Args:
+        run: does something on a device.
+        what: it does it with, for the message.
+        short: makes the error for a GPU that has no memory left.
+
+    Raises:
+        HeygemdError: what ``short`` makes.
+        GpuLostError: the GPU's context is poisoned.
+    """
+    try:
+        return run()
     except RuntimeError as error:
         fault = fault_of(error)
-        if fault == "memory" and span.stop - span.start > 1:
-            return None
+        if fault is None:
+            raise
         if fault == "memory":
-            raise OutOfMemoryError(
-                f"one frame does not fit the GPU's memory: {first_line(error)}; close other "
+            raise short(
+                f"{what} does not fit the GPU's memory: {first_line(error)}; close other "
                 "programs that use the GPU, or take another GPU by model.device"
             ) from error
-        if fault is not None:
-            raise GpuLostError(
-                f"the GPU failed and only a new process can use it again: {first_line(error)}"
-            ) from error
-        raise
+        raise GpuLostError(
+            f"the GPU failed and only a new process can use it again: {first_line(error)}"
+        ) from error
 
 
 def first_line(error: BaseException) -> str:

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from heygemd.errors import DependencyError, ModelError
+from heygemd.errors import DependencyError, GpuLostError, ModelError
 from heygemd.lips.checkpoints import sha256_of
 from heygemd.lips.containers import StateDict, read_tensors
-from heygemd.lips.device import first_line, in_batches
+from heygemd.lips.device import first_line, in_batches, with_faults_told
 from heygemd.log import log
 from heygemd.opencv import cv2
 from heygemd.planes import Film, Picture, cut_around
@@ -53,11 +53,14 @@ class Restorer:
     Raises:
         DependencyError: spandrel is missing.
         ModelError: the file is none of these networks.
+        GpuLostError: the GPU has no room for the weights, or fails.
     """
 
     def __init__(self, path: Path, device: str = "cpu", batch: int = 4) -> None:
-        self.name, self._network = _load(path)
-        self._network.eval().to(device)
+        self.name, network = _load(path)
+        self._network = with_faults_told(
+            lambda: network.eval().to(device), "the restorer", GpuLostError
+        )
         self.sha256 = sha256_of(path)
         self.device = device
         self.batch = batch

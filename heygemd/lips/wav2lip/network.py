@@ -7,7 +7,7 @@ from torch import nn
 
 from heygemd.errors import GpuLostError
 from heygemd.lips.containers import StateDict
-from heygemd.lips.device import fault_of, first_line
+from heygemd.lips.device import with_faults_told
 from heygemd.log import log
 from heygemd.nets.wav2lip import (
     FACE_SIZE_PX,
@@ -60,16 +60,19 @@ def network_on(
         network = Wav2Lip()
     network.load_state_dict(state, strict=True, assign=True)
     network.eval().requires_grad_(requires_grad=False)
-    try:
-        if exact:
-            return network.to(device)
-        lower = LowerFace(fuse(network)).to(device)
-        spare = None if half is None else Half(LowerFace(fuse(network)).to(device), half)
-        return lower if spare is None else half_if_faithful(lower, spare)
-    except RuntimeError as error:
-        if fault_of(error) is None:
-            raise
-        raise GpuLostError(f"cannot load Wav2Lip onto {device}: {first_line(error)}") from error
+    return with_faults_told(
+        lambda: _settled(network, device, exact=exact, half=half), "Wav2Lip", GpuLostError
+    )
+
+
+def _settled(
+    network: Wav2Lip, device: torch.device, *, exact: bool, half: torch.dtype | None
+) -> nn.Module:
+    if exact:
+        return network.to(device)
+    lower = LowerFace(fuse(network)).to(device)
+    spare = None if half is None else Half(LowerFace(fuse(network)).to(device), half)
+    return lower if spare is None else half_if_faithful(lower, spare)
 
 
 def half_if_faithful(full: nn.Module, half: Half) -> nn.Module:
