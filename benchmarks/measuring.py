@@ -24,6 +24,8 @@ from typing import Any
 
 import imageio_ffmpeg
 
+from heygemd.settings import load
+
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
 ROOT = Path(__file__).parents[1]
 VOICE = ROOT / "heygemd/assets/demo/voice_en.ogg"
@@ -190,12 +192,23 @@ def seconds_of(sound: Path) -> float:
     return len(raw) / 2 / 16_000
 
 
-def transcode(clip: Path, voice: Path, seconds: float, out: Path) -> list[str]:
-    """Plain ffmpeg, with our encoder settings: the limit of any pipeline around it."""
+def transcode(
+    clip: Path, voice: Path, seconds: float, out: Path, sets: Sequence[str] = ()
+) -> list[str]:
+    """Plain ffmpeg, with our encoder settings: the limit of any pipeline around it.
+
+    Args:
+        clip: repeated to the length.
+        voice: the sound.
+        seconds: how long.
+        out: what is written.
+        sets: our settings as ``--set`` takes them; those of the encoder count.
+    """
+    encode = load(overrides=sets, env=False).encode
     return [FFMPEG, "-v", "error", "-y", "-nostdin", "-stream_loop", "-1", "-i", str(clip),
             "-i", str(voice), "-map", "0:v", "-map", "1:a", "-t", str(seconds), "-c:v", "libx264",
-            "-preset", "veryfast", "-crf", "18", "-pix_fmt", "yuv420p",
-            "-c:a", "aac", str(out)]  # fmt: skip
+            "-preset", encode.preset or "veryfast", "-crf", str(encode.quality),
+            "-pix_fmt", "yuv420p", "-c:a", "aac", str(out)]  # fmt: skip
 
 
 def machine() -> dict[str, Any]:

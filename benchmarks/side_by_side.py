@@ -96,7 +96,7 @@ def plan(folder: Path, arguments: argparse.Namespace) -> list[tuple[str, str, Ca
     def ours(name: str, clips: list[Path]) -> Callable[[], Job]:
         return lambda: our_job(folder / name, clips, arguments, known=name == "cached")
 
-    bare = transcode(face, audio, seconds_of(audio), folder / "bare.mp4")
+    bare = transcode(face, audio, seconds_of(audio), folder / "bare.mp4", arguments.set)
     steps = [
         ("cold", OURS, ours("cold", [face])),
         ("cached", OURS, ours("cached", [face])),
