@@ -47,7 +47,9 @@ def read(carried: Carried, otherwise: str = "") -> bytes:
     try:
         found = path.read_bytes()
     except OSError as error:
-        raise DependencyError(f"{path}: {error.strerror}; reinstall {carried.wheel}") from error
+        raise DependencyError(
+            f"{path}: {error.strerror}; reinstall {carried.wheel}{otherwise}"
+        ) from error
     if (digest := hashlib.sha256(found).hexdigest()) != carried.sha256:
         raise DependencyError(
             f"{path} has sha256 {digest}, want {carried.sha256}; "

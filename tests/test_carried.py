@@ -44,10 +44,9 @@ def test_what_else_may_be_done_is_said():
 def test_a_wheel_without_its_file_is_to_be_installed_again(wheel, tmp_path):
     (tmp_path / "parcel" / "data" / "file.bin").unlink()
 
-    with pytest.raises(
-        DependencyError, match=r"No such file or directory; reinstall par-cel==1\.0"
-    ):
-        carried.read(wheel)
+    words = r"No such file or directory; reinstall par-cel==1\.0, or draw it yourself"
+    with pytest.raises(DependencyError, match=words):
+        carried.read(wheel, ", or draw it yourself")
 
 
 def test_another_file_is_refused(wheel, tmp_path):
