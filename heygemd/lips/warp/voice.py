@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 STEPS_PER_S = spectrum.COLUMNS_PER_S // FOLD  # 50
 # Films show a mouth a little after what is heard of it: exposure begins with a frame, not amid it.
-# Six unseen GRID speakers follow best 25 ms later, ten clips of other cameras -10 to 10 ms.
-LATER_S = 0.01
+# Six unseen GRID speakers follow best 25 ms later, ten clips of other cameras 10 ms.
+LATER_S = 0.0175
 _STEP_SAMPLES = spectrum.HOP * FOLD  # 320
 _CONTEXT_STEPS = 2 * STEPS_PER_S  # heard before and after what is kept
 _CHUNK_STEPS = 11 * STEPS_PER_S  # more at once take more memory, fewer hear more context twice
