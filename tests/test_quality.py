@@ -3,13 +3,19 @@
 import numpy as np
 import pytest
 import torch
+from real_clips import FOLDER, frames_of
 from safetensors.torch import save_file
 from torch.nn import functional
 
 from heygemd import quality
 from heygemd.errors import ModelError
+from heygemd.faces.mesh import FaceMesh
+from heygemd.faces.mouths import cut_mouths, mouth_views
+from heygemd.lips import mel
+from heygemd.lips.warp.voice import level
 from heygemd.nets.sync import HEARD_HZ, SEEN_FPS, SyncNet
 from heygemd.quality import LAGS_MS, SyncScorer, judged, lag_curve, peak_ms
+from training.footage import read_sound
 
 
 def walk(seed=0, seconds=6, hz=200):
@@ -90,6 +96,23 @@ def test_a_mouth_that_moves_by_chance_has_no_confidence(scorer, noise):
     assert score.curve.shape == LAGS_MS.shape
     assert score.n_frames == 100
     assert 0.0 <= score.confidence < 0.1
+
+
+@pytest.mark.parametrize(
+    ("clip", "negative"), [("grid_m_darkskin.mpg", False), ("grid_m_glasses.mpg", True)]
+)
+def test_dark_skin_and_a_negative_are_judged_as_fair_skin_is(scorer, clip, negative):
+    frames = frames_of(clip)
+    with FaceMesh() as mesh:
+        points = np.stack([sighting.points[0] for sighting in mesh.detect(frames)])
+    crops = cut_mouths(frames, mouth_views(points))
+
+    score = scorer.score(
+        255 - crops if negative else crops, mel.log_mel(level(read_sound(FOLDER / clip))), fps=25
+    )
+
+    assert abs(score.offset_ms) < 40
+    assert score.confidence > 0.2
 
 
 def test_less_than_a_second_of_mouth_is_not_judged(scorer, noise):

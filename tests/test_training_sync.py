@@ -96,6 +96,20 @@ def test_frames_that_do_not_count_cost_nothing():
     assert torch.allclose(one, two)
 
 
+def test_some_mouths_are_seen_in_other_tones_and_some_as_negatives(rng):
+    shades = torch.linspace(0.0, 1.0, 48).expand(200, 1, 32, 48)
+
+    rows = sync.toned(shades, rng)[:, 0, 0]
+
+    steps = rows.diff(dim=1)
+    changed = ~torch.isclose(rows, shades[:, 0, 0], atol=1e-6).all(dim=1)
+    assert 0.25 < changed.float().mean() < 0.45
+    assert 0 < (steps <= 0).all(dim=1).sum() < changed.sum() / 2
+    assert 0 < (steps[changed] >= 0).all(dim=1).sum() < changed.sum() / 2
+    assert rows.min() >= 0.0
+    assert rows.max() <= 1.0
+
+
 def test_a_disturbed_mouth_keeps_its_size_and_range(rng):
     crops = torch.rand(8, 5, 32, 48)
 

@@ -31,6 +31,8 @@ N_CLIPS_OF_S1 = 64
 N_FRAMES = augment.N_STEPS * SEEN_FPS // HEARD_HZ  # 60: as long as what is heard
 EDGE_FRAMES = 4  # at either end an embedding sees or hears too little
 MAX_LAG = 15  # frames
+_TONED_SHARE = 0.35
+_N_TONES = 5  # of a curve from black to white
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Recipe:
     """
 
     seed: int = 0
-    n_steps: int = 800
+    n_steps: int = 1200
     n_windows: int = 10
     rate: float = 2e-3
     weight_decay: float = 0.05
@@ -154,6 +156,7 @@ def lag_mean(agree: Tensor, allowed: Tensor, lag: int) -> Tensor:
 
 def disturbed(crops: Tensor, rng: np.random.Generator) -> Tensor:
     """(B, T, H, W) mouths, 0..1, moved, turned, mirrored, blurred, lit otherwise, partly hidden."""
+    crops = toned(crops, rng)
     n_clips, _, height, width = crops.shape
     turn = torch.from_numpy(turns(n_clips, height / width, rng)).to(crops.device)
     grid = functional.affine_grid(turn, [n_clips, 1, height, width], align_corners=False)
@@ -168,6 +171,25 @@ def disturbed(crops: Tensor, rng: np.random.Generator) -> Tensor:
             hidden = moved[clip, :, top : top + 12, left : left + 12]
             hidden[:] = float(rng.uniform())
     return moved + rng.uniform(0.0, 0.03) * torch.randn(moved.shape, device=moved.device)
+
+
+def toned(crops: Tensor, rng: np.random.Generator) -> Tensor:
+    """(B, T, H, W) mouths, 0..1, a third of the clips in other tones, some of them negatives.
+
+    An open mouth is darker than fair skin, and as bright as dark skin or brighter: who has seen
+    fair people alone takes a dark woman's open mouth for a closed one.
+    """
+    toned = crops.clone()
+    for clip in toned:
+        if rng.random() < _TONED_SHARE:
+            tones = rng.uniform(0.0, 1.0, _N_TONES)
+            if rng.random() < 0.5:  # of these, one half keeps the order of tones, or turns it
+                tones = np.sort(tones)[:: rng.choice([-1, 1])].copy()
+            curve = torch.from_numpy(tones.astype(np.float32)).to(clip.device)
+            place = clip.clamp(0.0, 1.0) * (_N_TONES - 1)
+            below = place.long().clamp(max=_N_TONES - 2)
+            clip[:] = torch.lerp(curve[below], curve[below + 1], place - below)
+    return toned
 
 
 def turns(n_clips: int, aspect: float, rng: np.random.Generator) -> NDArray[np.float32]:
