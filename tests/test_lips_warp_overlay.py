@@ -3,10 +3,11 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
-from drawn_talker import BASIS, talker, voice_of
+from drawn_talker import BASIS, pose, shapes, talker, voice_of
 
-from heygemd.lips.warp import cover, keys, mesh, overlay
+from heygemd.lips.warp import cover, geometry, keys, masks, mesh, overlay
 from heygemd.lips.warp.aim import take_aim
+from heygemd.lips.warp.landmarks import LIPS
 from heygemd.lips.warp.study import study
 
 MESH = mesh.build_mesh(BASIS)
@@ -29,6 +30,20 @@ def laid_over(plan_and_clip, at, alter=lambda frame: frame):
     spot = overlay.find_spot(frame, aim.goal, whole, aim.iod_px, aim.aperture)
     anchors = mesh.anchor_points(aim.points, MESH)
     return spot, overlay.borrow(spot, aim, anchors, MESH)
+
+
+@pytest.mark.parametrize("aperture", [0.0, 0.2, 0.25])
+@pytest.mark.parametrize("size", [1.0, 1.3])
+def test_what_is_laid_over_a_frame_ends_within_the_mesh_however_large_the_lips(aperture, size):
+    goal = geometry.to_image(shapes([aperture]), pose(1, iod_px=100.0))[0, :468, :2]
+    goal[list(LIPS)] = masks.swell(goal[list(LIPS)], size, size)
+    whole = mesh.Grid(-200, -200, 900, 900, 1.0)
+
+    spot = overlay.find_spot(np.zeros((900, 900, 3), np.uint8), goal, whole, 100.0, aperture)
+
+    ids = mesh.triangle_ids(goal, MESH.mouth, spot.grid)
+    outside = cv2.resize((ids == 0).astype(np.uint8), spot.alpha.shape[::-1]) > 0
+    assert spot.alpha[outside & (spot.inside == 0.0)].max(initial=0.0) < 0.01
 
 
 @pytest.mark.parametrize("light", [0.6, 0.8, 1.0])

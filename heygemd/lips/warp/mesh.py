@@ -123,7 +123,7 @@ def build_mesh(basis: Basis) -> Mesh:
     distance = np.hypot((face[:, 0] - lips[0]) / 0.75, (face[:, 1] - lips[1]) / 0.62)
     near = np.concatenate([distance < 1.0, np.zeros(len(ring), np.bool_)])
     skin = triangles[moves[triangles].any(axis=1)]
-    mouth = triangles[near[triangles].all(axis=1)]
+    mouth = triangles[near[triangles].any(axis=1)]
     middle = face[mouth].mean(axis=1)
     gap = face[list(UPPER), :2] + face[list(LOWER_INNER), :2]
     upper = middle[:, 1] < np.interp(middle[:, 0], gap[:, 0] / 2, gap[:, 1] / 2)
