@@ -141,8 +141,8 @@ def build_mesh(basis: Basis) -> Mesh:
 
 
 def _calm(face: Floats) -> Floats:
-    """(468, 1) 0 at the lips' outline, 1 from ``LIPS_REACH`` on."""
-    away = np.linalg.norm(face[:, None, :2] - face[list(OUTER), :2], axis=2).min(axis=1)
+    """(468, 1) 0 on the lips, 1 from ``LIPS_REACH`` on."""
+    away = np.linalg.norm(face[:, None, :2] - face[list(LIPS), :2], axis=2).min(axis=1)
     return smoothstep(away[:, None] / LIPS_REACH)
 
 
