@@ -14,6 +14,8 @@ from heygemd.lips.warp.mesh import smoothstep
 # Costs were found on a dozen clips by eye (lipmodel 4).
 APERTURE_UNIT = 0.05  # IOD; an aperture wrong by this much costs APERTURE_COST
 APERTURE_COST = 1.5
+SHOWN = 0.05  # IOD of gap; of a narrower one less is seen
+LEAST_OPEN = 0.005  # IOD of aperture, said of all that are less open
 STRETCH_FREE = 1.2  # a gap opened by more than this stretches teeth and tongue in it
 STRETCH_SLOPE = 12.0
 STRETCH_COST = 15.0  # at most
@@ -117,15 +119,17 @@ def fit_costs(wanted: Mouths, offered: Mouths, looks: Looks) -> Floats:
     costs = _square_distance(wanted.coefs, offered.coefs)
     gap, own = wanted.aperture[:, None], offered.aperture[None]
     costs += APERTURE_COST * ((own - gap) / APERTURE_UNIT) ** 2
-    stretch = np.maximum(0.0, (gap + 0.02) / (own + 0.02) - STRETCH_FREE)
-    costs += np.minimum(STRETCH_COST, STRETCH_SLOPE * stretch**2) * np.minimum(1.0, gap / 0.05)
+    shown = np.minimum(wanted.parted[:, None] / SHOWN, 1.0)
+    stretch = np.maximum(0.0, gap / np.maximum(own, LEAST_OPEN) - STRETCH_FREE)
+    costs += np.minimum(STRETCH_COST, STRETCH_SLOPE * stretch**2) * shown
     drawn = np.maximum(0.0, wanted.thick[:, None] / offered.thick[None] - THICK_FREE)
     costs += THICK_COST * drawn**2
-    closing = np.clip(2.0 - gap / CLOSED, 0.0, 1.0)
+    closing = np.clip(3.0 - 2.0 * gap / CLOSED, 0.0, 1.0)
     left = np.clip((offered.parted[None] - wanted.parted[:, None]) / LEAK_UNIT, 0.0, 4.0)
     costs += closing * LEAK_COST * left**2
     low, high = FALSE_GAP
-    costs += FALSE_COST * smoothstep((looks.flesh - low) / (high - low)) * np.minimum(own / 0.05, 1)
+    judged = np.maximum(np.minimum(own / SHOWN, 1.0), shown)
+    costs += FALSE_COST * smoothstep((looks.flesh - low) / (high - low)) * judged
     low, high = RUSH
     parted = np.minimum(offered.parted / RUSH_LEAK, 1.0)  # lips that are seen to touch do so
     costs += RUSH_COST * smoothstep((looks.rush - low) / (high - low)) * parted
