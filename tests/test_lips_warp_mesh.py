@@ -125,7 +125,19 @@ def test_teeth_keep_their_length_whatever_the_gap():
     reach = mesh.Gape(wide, FACE, 70.0, 35.0, 0.5, 0.35).reach
 
     np.testing.assert_allclose(reach[0], 2.0 * reach[1], rtol=1e-5)
-    assert (reach[0] <= 70.0 * mesh.TEETH_UPPER + 1e-3).all()
+    assert (reach[0] <= 70.0 * mesh.TEETH + 1e-3).all()
+
+
+def test_without_upper_teeth_the_dark_is_stretched_and_not_the_edge_of_the_lower_ones():
+    wide, own = (
+        geometry.to_image(shapes([aperture]), pose(1))[0, :468, :2] for aperture in (0.2, 0.1)
+    )
+    gape = mesh.Gape(wide, own, 70.0, 70.0, 0.0, 0.6)
+
+    target, key = gape.reach / 70.0
+
+    np.testing.assert_allclose(target, key, rtol=1e-5)
+    np.testing.assert_allclose(key, np.outer((0.2, 0.6), gape.heights[1]), rtol=1e-4)
 
 
 def test_teeth_that_fill_a_gap_are_drawn_a_little_longer_with_it():

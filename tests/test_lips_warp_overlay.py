@@ -280,9 +280,10 @@ def test_too_few_mouths_do_not_say_what_is_usual(plan_and_clip):
     [
         ([200, 200, 200, 30, 30, 30], (0.55, 0.35)),
         ([200] * 6, (keys.ALL_TEETH, 0.03)),
-        ([20] * 6, (0.5, 0.35)),
-        ([20, 20, 20, 20, 180, 180], (0.5, 0.38)),
-        ([20, 20, 180, 180, 180, 60], (0.5, 0.72)),
+        ([200, 30, 30, 180, 180, 150], (0.3, 0.55)),
+        ([20] * 6, (keys.NO_TEETH, 0.35)),
+        ([20, 20, 20, 20, 180, 180], (keys.NO_TEETH, 0.38)),
+        ([20, 20, 180, 180, 180, 60], (keys.NO_TEETH, 0.72)),
     ],
 )
 def test_teeth_reach_as_far_from_either_lip_as_the_bright_does(rows, shares):

@@ -42,7 +42,7 @@ MAX_SHARPENING = 0.2
 TEETH_CONTRAST = 1.6  # teeth against the dark behind them
 TEETH_LEVEL = 90.0  # grey of teeth in usual light
 ALL_TEETH = 0.92  # of a gap
-NO_TEETH = 0.5  # said of a gap where no upper teeth are seen
+NO_TEETH = 0.0  # of it, where no upper teeth are seen
 LOWER_TEETH = 0.35  # said where lower ones cannot be told from upper ones or the dark
 FLESH_TINT = 7.0  # a and b, 0..255: what differs less from lips is flesh
 INSIDE_SHOWN = (0.07, 0.25)  # IOD and more of aperture, and less flesh than this in it
@@ -292,7 +292,7 @@ def _seen(picture: Floats, spots: Floats) -> Floats:
 def teeth(within: Floats) -> tuple[float, float]:
     """Shares of the gap that upper and lower teeth fill, by how far it is bright from either lip.
 
-    Where nothing tells, the upper ones fill half of it and the lower ones a third.
+    Where nothing tells, there are no upper ones, and the lower ones fill a third.
 
     Args:
         within: from ``inside``.
@@ -306,10 +306,9 @@ def teeth(within: Floats) -> tuple[float, float]:
             else (NO_TEETH, LOWER_TEETH)
         )
     bright = rows > (low + high) / 2.0
-    if not bright[:2].any():
-        return NO_TEETH, _reach(bright[::-1])
-    upper = _reach(bright)
-    return upper, min(LOWER_TEETH, meshes.BOTH_ROWS - upper)
+    upper = _reach(bright) if bright[:2].any() else NO_TEETH
+    lower = _reach(bright[::-1]) if bright[-2:].any() else LOWER_TEETH
+    return upper, min(lower, meshes.BOTH_ROWS - upper)
 
 
 def _reach(bright: NDArray[np.bool_]) -> float:

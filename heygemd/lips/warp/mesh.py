@@ -27,8 +27,7 @@ from heygemd.lips.warp.triangles import Ids, Triangles, fill, linear, stretch
 
 N_FACE = 468  # the mesh without the irises
 ANCHOR_REACH = 1.22  # anchors stand this much further from the nose than the face's outline
-TEETH_UPPER = 0.16  # IOD; what hangs from the upper lip's edge moves with it, unstretched
-TEETH_LOWER = 0.10  # IOD; likewise above the lower lip's edge
+TEETH = 0.16  # IOD; what is so near to a lip's edge moves with it, unstretched
 LONGER = 1.2  # so much may upper teeth that fill a gap be drawn longer than they were seen
 FULL = (0.75, 0.9)  # share of a gap: upper teeth do not fill it below, and do above
 BOTH_ROWS = 0.95  # of a gap, all that upper and lower teeth fill together
@@ -170,7 +169,7 @@ class Gape:
         key: (468, 2) px.
         target_iod_px: scale of the target's face.
         key_iod_px: scale of the key's face.
-        teeth: share of the key's gap that its upper teeth fill.
+        teeth: share of the key's gap that its upper teeth fill, 0 where none are seen.
         lower_teeth: likewise the lower ones, which go first where both do not fit.
     """
 
@@ -194,12 +193,14 @@ class Gape:
 
         The same length of tooth is taken from both, as much as the narrower of both mouths shows.
         Upper ones that fill the gap are drawn a little longer with it: nothing else is there to be
-        stretched.
+        stretched. Where there are none, half of what is above the lower ones hangs from the lip, so
+        that it is not their edge that is stretched.
         """
         wide, own = self.heights
         gap = np.minimum(wide, own)
-        upper = np.minimum(TEETH_UPPER, min(self.teeth, BOTH_ROWS - self.lower_teeth) * gap)
-        lower = np.minimum(TEETH_LOWER, self.lower_teeth * gap)
+        hanging = self.teeth or (1.0 - self.lower_teeth) / 2.0
+        upper = np.minimum(TEETH, min(hanging, BOTH_ROWS - self.lower_teeth) * gap)
+        lower = np.minimum(TEETH, self.lower_teeth * gap)
         longest = 1.0 + (LONGER - 1.0) * smoothstep((self.teeth - FULL[0]) / (FULL[1] - FULL[0]))
         longer = (wide / np.maximum(own, 1e-3)).clip(1.0, longest)
         reach = np.array([[upper * longer, lower], [upper, lower]], np.float32)
