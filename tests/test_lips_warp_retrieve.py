@@ -151,6 +151,15 @@ def test_a_jump_between_unlike_insides_costs_more_where_it_can_be_seen():
     assert shut[0, 1] == shut[0, 2]
 
 
+def test_teeth_do_not_come_and_go_for_a_slightly_better_fit():
+    wanted, offered = mouths([0.10, 0.155] * 4), mouths([0.10, 0.155])
+    unlike = looks(2, inside=[[20, 20], [50, 50]])
+
+    chosen = retrieve.choose(wanted, offered, unlike, np.array([0, 9]))
+
+    assert len(set(chosen.tolist())) == 1
+
+
 def test_costs_are_the_same_in_pieces(monkeypatch):
     rng = np.random.default_rng(1)
     wanted, offered = mouths(rng.uniform(0, 0.3, 50)), mouths(rng.uniform(0, 0.3, 8))
