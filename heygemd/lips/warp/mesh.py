@@ -169,16 +169,16 @@ class Gape:
         key: (468, 2) px.
         target_iod_px: scale of the target's face.
         key_iod_px: scale of the key's face.
-        teeth: share of the key's gap that its upper teeth fill, 0 where none are seen.
-        lower_teeth: likewise the lower ones, which go first where both do not fit.
+        teeth: (9,) share of the key's gap that its upper teeth fill, 0 where none are seen.
+        lower_teeth: (9,) likewise the lower ones, which go first where both do not fit.
     """
 
     target: Floats
     key: Floats
     target_iod_px: float
     key_iod_px: float
-    teeth: float
-    lower_teeth: float
+    teeth: Floats
+    lower_teeth: Floats
 
     @cached_property
     def heights(self) -> tuple[Floats, Floats]:
@@ -198,8 +198,8 @@ class Gape:
         """
         wide, own = self.heights
         gap = np.minimum(wide, own)
-        hanging = self.teeth or (1.0 - self.lower_teeth) / 2.0
-        upper = np.minimum(TEETH, min(hanging, BOTH_ROWS - self.lower_teeth) * gap)
+        hanging = np.where(self.teeth > 0.0, self.teeth, (1.0 - self.lower_teeth) / 2.0)
+        upper = np.minimum(TEETH, np.minimum(hanging, BOTH_ROWS - self.lower_teeth) * gap)
         lower = np.minimum(TEETH, self.lower_teeth * gap)
         longest = 1.0 + (LONGER - 1.0) * smoothstep((self.teeth - FULL[0]) / (FULL[1] - FULL[0]))
         longer = (wide / np.maximum(own, 1e-3)).clip(1.0, longest)

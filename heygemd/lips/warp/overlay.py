@@ -11,7 +11,7 @@ from heygemd.lips.warp import masks, mouth
 from heygemd.lips.warp import mesh as meshes
 from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
-from heygemd.lips.warp.keys import INSIDE_SHOWN, NO_TEETH, Key, Pixels
+from heygemd.lips.warp.keys import INSIDE_SHOWN, Key, Pixels
 from heygemd.lips.warp.landmarks import INNER, LIPS, LOWER_INNER, OUTER, UPPER_INNER
 from heygemd.lips.warp.light import relit
 from heygemd.lips.warp.lipline import TOUCH
@@ -256,7 +256,7 @@ def _fill(layer: Floats, spot: Spot, aim: Aim, gape: meshes.Gape) -> Floats:
         return layer
     share = spot.inside * np.float32(aim.painted)
     first = aim.keys[0][0]
-    dark = first.teeth == NO_TEETH and first.flesh < INSIDE_SHOWN[1]  # stretching does not harm it
+    dark = not first.teeth.any() and first.flesh < INSIDE_SHOWN[1]  # stretching does not harm it
     if aim.painted < 1.0 and aim.aperture > CLOSED and not dark:
         between, stretch = meshes.behind_teeth(gape)
         lacking = meshes.smoothstep((stretch - STRETCH[0]) / (STRETCH[1] - STRETCH[0]))
