@@ -6,12 +6,12 @@ from drawn_talker import BASIS, talker, voice_of
 
 from heygemd.lips.warp import mesh
 from heygemd.lips.warp.aim import take_aim
-from heygemd.lips.warp.landmarks import CHIN
+from heygemd.lips.warp.landmarks import CHIN, LOWER_INNER, UPPER_INNER
 from heygemd.lips.warp.study import study
 
 MESH = mesh.build_mesh(BASIS)
 N = 12
-UPPER_LIP = 0
+UPPER_LIP, ITS_EDGE = 0, 13
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def lowered(plan, landmark, by_px):
     return replace(plan, points=points)
 
 
-@pytest.mark.parametrize(("landmark", "follows"), [(CHIN, 0.0), (UPPER_LIP, 1.0)])
+@pytest.mark.parametrize(("landmark", "follows"), [(CHIN, 0.0), (UPPER_LIP, 1.0), (ITS_EDGE, 1.0)])
 def test_skin_trembles_with_the_points_of_lips_but_not_with_those_of_the_jaw(
     plan, landmark, follows
 ):
@@ -42,6 +42,16 @@ def test_skin_trembles_with_the_points_of_lips_but_not_with_those_of_the_jaw(
     change = moved(lowered(plan, landmark, tremble), landmark) - moved(plan, landmark)
 
     np.testing.assert_allclose(change[2:-2], -follows * tremble[2:-2], atol=0.05)
+
+
+def test_lips_that_close_meet_whatever_those_of_the_frame_do():
+    clip, track = talker([0.0, 0.15] * (N // 2), step_px=0.0)
+    silent = study(clip, track, voice_of([0.0] * N), BASIS, MESH)
+
+    goals = np.stack([aim.goal for aim in take_aim(silent, range(N), BASIS, MESH)])
+
+    gap = goals[:, LOWER_INNER, 1] - goals[:, UPPER_INNER, 1]
+    np.testing.assert_allclose(gap[2:-2], 0.0, atol=0.1)
 
 
 def test_a_jaw_is_not_calmed_by_what_another_shot_shows(plan):

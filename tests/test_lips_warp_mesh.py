@@ -14,6 +14,11 @@ ANCHORS = mesh.anchor_points(FACE, MESH)
 WHOLE = np.concatenate([FACE, ANCHORS])
 
 
+def rows(upper, lower):
+    """(2, 9) shares of the gap that teeth fill, the same on each way across."""
+    return np.repeat(np.array([[upper], [lower]], np.float32), 9, axis=1)
+
+
 def grid_over(points, step):
     return mesh.around(points, (2000, 2000), step)
 
@@ -122,10 +127,22 @@ def test_a_mouth_outside_the_frame_has_no_rectangle():
 
 def test_teeth_keep_their_length_whatever_the_gap():
     wide = geometry.to_image(shapes([0.3]), pose(1))[0, :468, :2]
-    reach = mesh.Gape(wide, FACE, 70.0, 35.0, 0.5, 0.35).reach
+    reach = mesh.Gape(wide, FACE, 70.0, 35.0, *rows(0.5, 0.35)).reach
 
     np.testing.assert_allclose(reach[0], 2.0 * reach[1], rtol=1e-5)
-    assert (reach[0] <= 70.0 * mesh.TEETH_UPPER + 1e-3).all()
+    assert (reach[0] <= 70.0 * mesh.TEETH + 1e-3).all()
+
+
+def test_without_upper_teeth_the_dark_is_stretched_and_not_the_edge_of_the_lower_ones():
+    wide, own = (
+        geometry.to_image(shapes([aperture]), pose(1))[0, :468, :2] for aperture in (0.2, 0.1)
+    )
+    gape = mesh.Gape(wide, own, 70.0, 70.0, *rows(0.0, 0.6))
+
+    target, key = gape.reach / 70.0
+
+    np.testing.assert_allclose(target, key, rtol=1e-5)
+    np.testing.assert_allclose(key, np.outer((0.2, 0.6), gape.heights[1]), rtol=1e-4)
 
 
 def test_teeth_that_fill_a_gap_are_drawn_a_little_longer_with_it():
@@ -135,7 +152,7 @@ def test_teeth_that_fill_a_gap_are_drawn_a_little_longer_with_it():
     )
 
     def longer(target, teeth):
-        seen, shown = mesh.Gape(target, own, 70.0, 70.0, teeth, 0.03).reach
+        seen, shown = mesh.Gape(target, own, 70.0, 70.0, *rows(teeth, 0.03)).reach
         return seen[0, 4] / shown[0, 4], seen[1, 4] / shown[1, 4]
 
     assert longer(wider, 0.92) == pytest.approx((1.08, 1.0), abs=0.02)
@@ -154,7 +171,7 @@ def test_triangles_of_the_mouth_lie_above_the_gap_first():
 
 
 def test_rows_of_teeth_lie_between_the_lips():
-    reach = mesh.Gape(FACE, FACE, 70.0, 70.0, 0.5, 0.35).reach[0]
+    reach = mesh.Gape(FACE, FACE, 70.0, 70.0, *rows(0.5, 0.35)).reach[0]
     every = mesh.with_teeth(FACE, ANCHORS, reach)
     upper, lower = every[-18:-9], every[-9:]
 

@@ -122,3 +122,11 @@ def test_teeth_behind_lips_hardly_open_lie_in_the_dark():
     ]
 
     assert brightest[0] < 0.9 * brightest[1]
+
+
+def test_the_wider_a_mouth_the_more_light_reaches_its_inside_up_to_all_of_it():
+    reached = [mouth.light(aperture) for aperture in (0.0, 0.03, 0.06, 0.1, 0.2, 0.5)]
+
+    assert reached == sorted(reached)
+    assert reached[0] == mouth.NARROW_LIGHT
+    assert reached[-1] == 1.0

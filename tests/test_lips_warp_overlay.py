@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from drawn_talker import BASIS, pose, shapes, talker, voice_of
 
-from heygemd.lips.warp import cover, geometry, keys, masks, mesh, overlay
+from heygemd.lips.warp import cover, geometry, masks, mesh, overlay, teeth
 from heygemd.lips.warp.aim import take_aim
 from heygemd.lips.warp.landmarks import LIPS
 from heygemd.lips.warp.study import study
@@ -44,6 +44,11 @@ def test_what_is_laid_over_a_frame_ends_within_the_mesh_however_large_the_lips(a
     ids = mesh.triangle_ids(goal, MESH.mouth, spot.grid)
     outside = cv2.resize((ids == 0).astype(np.uint8), spot.alpha.shape[::-1]) > 0
     assert spot.alpha[outside & (spot.inside == 0.0)].max(initial=0.0) < 0.01
+
+
+def all_over(share):
+    """The same share of the gap on each way across."""
+    return np.full(9, share, np.float32)
 
 
 @pytest.mark.parametrize("light", [0.6, 0.8, 1.0])
@@ -98,14 +103,14 @@ def test_a_fold_that_only_the_frame_has_does_not_darken_the_borrowed_mouth(plan_
     assert layer[inside].mean() == pytest.approx(plain[inside].mean(), rel=0.02)
 
 
-@pytest.mark.parametrize(("teeth", "flesh"), [(keys.NO_TEETH, 0.0), (0.7, 0.0), (0.5, 0.6)])
+@pytest.mark.parametrize(("upper", "flesh"), [(teeth.NONE, 0.0), (0.7, 0.0), (0.5, 0.6)])
 def test_teeth_and_lips_that_would_be_stretched_are_painted_over_and_the_dark_is_not(
-    plan_and_clip, teeth, flesh
+    plan_and_clip, upper, flesh
 ):
     plan, clip = plan_and_clip
     (aim,) = take_aim(plan, range(2, 3), BASIS, MESH)
     narrow = next(key for key in plan.keys if key.frame == 3)
-    key = replace(narrow, teeth=teeth, lower_teeth=0.2, flesh=flesh)
+    key = replace(narrow, teeth=all_over(upper), lower_teeth=all_over(0.2), flesh=flesh)
     whole = mesh.Grid(0, 0, clip.frames.shape[2], clip.frames.shape[1], 1.0)
     spot = overlay.find_spot(clip.frames[2], aim.goal, whole, aim.iod_px, aim.aperture)
     layer = np.full((*spot.alpha.shape, 3), 90.0, np.float32)
@@ -113,7 +118,7 @@ def test_teeth_and_lips_that_would_be_stretched_are_painted_over_and_the_dark_is
     aim = replace(aim, keys=((key, 1.0),))
     filled = overlay._fill(layer, spot, aim, overlay._gape(aim))
 
-    is_dark = teeth == keys.NO_TEETH and flesh == 0.0
+    is_dark = upper == teeth.NONE and flesh == 0.0
     assert (np.abs(filled - layer).max() < 1.0) == is_dark
 
 
@@ -127,7 +132,8 @@ def test_dark_is_painted_over_the_dark_and_over_lips_but_over_no_teeth(
     plan, clip = plan_and_clip
     (aim,) = take_aim(plan, range(2, 3), BASIS, MESH)
     narrow = next(key for key in plan.keys if key.frame == 3)
-    key = replace(narrow, aperture=own, teeth=0.7, lower_teeth=0.2, flesh=0.0)
+    rows = {"teeth": all_over(0.7), "lower_teeth": all_over(0.2)}
+    key = replace(narrow, aperture=own, flesh=0.0, **rows)
     whole = mesh.Grid(0, 0, clip.frames.shape[2], clip.frames.shape[1], 1.0)
     spot = overlay.find_spot(clip.frames[2], aim.goal, whole, aim.iod_px, aim.aperture)
     grey = light * spot.around(spot.skin).mean()
@@ -288,22 +294,6 @@ def test_too_few_mouths_do_not_say_what_is_usual(plan_and_clip):
     plan, _ = plan_and_clip
 
     assert cover.learn(np.stack([key.look for key in plan.keys[:3]])) is None
-
-
-@pytest.mark.parametrize(
-    ("rows", "shares"),
-    [
-        ([200, 200, 200, 30, 30, 30], (0.55, 0.35)),
-        ([200] * 6, (keys.ALL_TEETH, 0.03)),
-        ([20] * 6, (0.5, 0.35)),
-        ([20, 20, 20, 20, 180, 180], (0.5, 0.38)),
-        ([20, 20, 180, 180, 180, 60], (0.5, 0.72)),
-    ],
-)
-def test_teeth_reach_as_far_from_either_lip_as_the_bright_does(rows, shares):
-    within = np.repeat(np.array(rows, np.float32), 9)
-
-    assert keys.teeth(within) == pytest.approx(shares, abs=0.05)
 
 
 def test_a_drawing_without_grain_is_never_blurred():

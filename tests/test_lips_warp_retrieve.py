@@ -98,6 +98,22 @@ def test_lips_that_shall_part_a_little_are_not_made_of_pressed_ones():
     assert retrieve.fit_costs(wanted, offered, looks(2)).argmin() == 1
 
 
+def test_lips_that_shall_part_are_made_of_wider_ones_rather_than_of_some_that_hardly_part():
+    wanted = mouths([0.05], parted=[0.05])
+    offered = mouths([0.028, 0.1], parted=[0.03, 0.11])
+
+    assert retrieve.fit_costs(wanted, offered, looks(2)).argmin() == 1
+
+
+def test_lips_that_look_closed_are_not_parted_but_kept_closed():
+    offered = mouths([0.015, 0.07], parted=[0.02, 0.08])
+    costs = retrieve.fit_costs(
+        mouths([0.04, 0.02], parted=[0.038, 0.002]), offered, looks(2, flesh=[0.5, 0.0])
+    )
+
+    assert costs.argmin(axis=1).tolist() == [1, 0]
+
+
 def test_pressed_lips_are_not_drawn_high():
     wanted, offered = mouths([0.02], thick=[0.3]), mouths([0.02, 0.03], thick=[0.2, 0.28])
 
@@ -133,6 +149,15 @@ def test_a_jump_between_unlike_insides_costs_more_where_it_can_be_seen():
 
     assert wide[0, 1] > wide[0, 2]
     assert shut[0, 1] == shut[0, 2]
+
+
+def test_teeth_do_not_come_and_go_for_a_slightly_better_fit():
+    wanted, offered = mouths([0.10, 0.155] * 4), mouths([0.10, 0.155])
+    unlike = looks(2, inside=[[20, 20], [50, 50]])
+
+    chosen = retrieve.choose(wanted, offered, unlike, np.array([0, 9]))
+
+    assert len(set(chosen.tolist())) == 1
 
 
 def test_costs_are_the_same_in_pieces(monkeypatch):

@@ -125,11 +125,14 @@ def _own_faces(plan: Plan, source: NDArray[np.int64], mesh: Mesh) -> tuple[Float
     shot = np.searchsorted(np.array(plan.cuts), rows, side="right")
     own = place[:, reach]
     belongs = np.isfinite(shapes[:, 0, 0])[place] & (shot[place] == shot[own, None])
-    weights = np.zeros((len(source), len(rows)), np.float32)
-    np.add.at(weights, (np.arange(len(source))[:, None], place), CALM * belongs)
+    weights = CALM * belongs
     weights /= weights.sum(axis=1, keepdims=True)
     calmed = np.flatnonzero(mesh.calm)
-    mean = np.tensordot(weights, np.nan_to_num(shapes[:, calmed]), 1)
+    # One after another: a product of matrices is rounded otherwise with other frames about it.
+    seen = np.nan_to_num(shapes[:, calmed])
+    mean = np.zeros((len(source), len(calmed), 3), np.float32)
+    for at in range(len(CALM)):
+        mean += weights[:, at, None, None] * seen[place[:, at]]
     found = shapes[own]
     found[:, calmed] += mesh.calm[calmed] * (mean - found[:, calmed])
     return points[own], found

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from heygemd.lips.warp import cover, lipline, masks
+from heygemd.lips.warp import cover, lipline, masks, teeth
 from heygemd.lips.warp import mesh as meshes
 from heygemd.lips.warp.cover import Complexion
 from heygemd.lips.warp.geometry import Floats
@@ -39,11 +39,6 @@ DARK = 0.55  # of the lips' own brightness; deeper than the shade of a closed li
 ENERGY_PER_AMOUNT = 2.9
 RESAMPLING_LOSS = 0.05
 MAX_SHARPENING = 0.2
-TEETH_CONTRAST = 1.6  # teeth against the dark behind them
-TEETH_LEVEL = 90.0  # grey of teeth in usual light
-ALL_TEETH = 0.92  # of a gap
-NO_TEETH = 0.5  # said of a gap where no upper teeth are seen
-LOWER_TEETH = 0.35  # said where lower ones cannot be told from upper ones or the dark
 FLESH_TINT = 7.0  # a and b, 0..255: what differs less from lips is flesh
 INSIDE_SHOWN = (0.07, 0.25)  # IOD and more of aperture, and less flesh than this in it
 MIN_SHOWN = 4  # mouths that show their inside are enough to borrow from
@@ -68,8 +63,8 @@ class Key:
         facing: (3,) unit vector out of the face.
         detail: of the skin around the lips, see ``masks.detail``.
         texture: logarithm of how much fine detail it has.
-        teeth: share of the gap that the upper teeth fill.
-        lower_teeth: likewise the lower ones.
+        teeth: (9,) share of the gap that the upper teeth fill on each way across, 0 without them.
+        lower_teeth: (9,) likewise the lower ones.
         inside: (n,) grey 0..255 at fixed places between the lips, row by row from the upper one.
         flesh: share of the gap that looks like lips; much of it is no gap, whatever points say.
         look: (60, 3) colours of the lips and the skin around them, from ``cover.look``.
@@ -87,8 +82,8 @@ class Key:
     facing: Floats
     detail: float
     texture: float
-    teeth: float
-    lower_teeth: float
+    teeth: Floats
+    lower_teeth: Floats
     inside: Floats
     flesh: float
     look: Floats
@@ -146,8 +141,8 @@ def cut_keys(
         pixels = picture[rows, columns].copy()
         corner = np.array([box.x_px, box.y_px], np.float32)
         points = lipline.on_the_line(pixels, own - corner, iod_px)
-        within = inside(pixels, points)
-        upper, lower = teeth(within)
+        seen = teeth.inside(pixels, points)
+        upper, lower = teeth.ends(seen)
         leak = max(float(faces.leak[number]), dark_gap(pixels, points, iod_px))
         found.append(
             Key(
@@ -163,7 +158,7 @@ def cut_keys(
                 texture=texture(pixels, points),
                 teeth=upper,
                 lower_teeth=lower,
-                inside=within,
+                inside=teeth.rows(seen).ravel(),
                 flesh=flesh(pixels, points),
                 look=cover.look(picture, own, iod_px, skirt=True),
             )
@@ -207,16 +202,6 @@ def dark_gap(pixels: Pixels, points: Floats, iod_px: float) -> float:
     dark = seen < DARK * np.minimum(flesh, masks.median(flesh.ravel()))
     height = dark.mean(axis=0) * np.linalg.norm(low - up, axis=1) / iod_px
     return float(np.sort(height)[-3])  # a gap is wide; one dark column is a corner or a mole
-
-
-def inside(pixels: Pixels, points: Floats) -> Floats:
-    """(54,) grey of 6 rows of 9 places from the upper inner lip to the lower one."""
-    up, low = points[list(UPPER_INNER[1:-1])], points[list(LOWER_INNER[1:-1])]
-    way = np.linspace(0.1, 0.9, 6, dtype=np.float32)[:, None, None]
-    spots = up * (1.0 - way) + low * way
-    grey = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)
-    seen = cv2.remap(grey, spots[..., 0], spots[..., 1], cv2.INTER_LINEAR)
-    return np.asarray(seen, np.float32).ravel()
 
 
 def flesh(pixels: Pixels, points: Floats) -> float:
@@ -287,35 +272,6 @@ def _seen(picture: Floats, spots: Floats) -> Floats:
     """(r, c, 3) colours at (r, c, 2) places."""
     x, y = cv2.split(spots)
     return np.asarray(cv2.remap(picture, x, y, cv2.INTER_LINEAR), np.float32)
-
-
-def teeth(within: Floats) -> tuple[float, float]:
-    """Shares of the gap that upper and lower teeth fill, by how far it is bright from either lip.
-
-    Where nothing tells, the upper ones fill half of it and the lower ones a third.
-
-    Args:
-        within: from ``inside``.
-    """
-    rows = within.reshape(6, 9)[:, 2:7].mean(axis=1)
-    low, high = float(rows.min()), float(rows.max())
-    if high < TEETH_CONTRAST * low:  # all alike: all teeth when bright, all dark otherwise
-        return (
-            (ALL_TEETH, meshes.BOTH_ROWS - ALL_TEETH)
-            if high > TEETH_LEVEL
-            else (NO_TEETH, LOWER_TEETH)
-        )
-    bright = rows > (low + high) / 2.0
-    if not bright[:2].any():
-        return NO_TEETH, _reach(bright[::-1])
-    upper = _reach(bright)
-    return upper, min(LOWER_TEETH, meshes.BOTH_ROWS - upper)
-
-
-def _reach(bright: NDArray[np.bool_]) -> float:
-    """Share of a gap that its first bright rows end at, of (6,) rows from one lip to the other."""
-    ends = np.flatnonzero(~bright & (np.arange(6) > int(np.argmax(bright))))
-    return float(np.clip((ends[0] + 0.3) / 6.0 if len(ends) else ALL_TEETH, 0.3, ALL_TEETH))
 
 
 def texture(pixels: Pixels, points: Floats) -> float:

@@ -27,8 +27,7 @@ from heygemd.lips.warp.triangles import Ids, Triangles, fill, linear, stretch
 
 N_FACE = 468  # the mesh without the irises
 ANCHOR_REACH = 1.22  # anchors stand this much further from the nose than the face's outline
-TEETH_UPPER = 0.16  # IOD; what hangs from the upper lip's edge moves with it, unstretched
-TEETH_LOWER = 0.10  # IOD; likewise above the lower lip's edge
+TEETH = 0.16  # IOD; what is so near to a lip's edge moves with it, unstretched
 LONGER = 1.2  # so much may upper teeth that fill a gap be drawn longer than they were seen
 FULL = (0.75, 0.9)  # share of a gap: upper teeth do not fill it below, and do above
 BOTH_ROWS = 0.95  # of a gap, all that upper and lower teeth fill together
@@ -141,8 +140,8 @@ def build_mesh(basis: Basis) -> Mesh:
 
 
 def _calm(face: Floats) -> Floats:
-    """(468, 1) 0 at the lips' outline, 1 from ``LIPS_REACH`` on."""
-    away = np.linalg.norm(face[:, None, :2] - face[list(OUTER), :2], axis=2).min(axis=1)
+    """(468, 1) 0 on the lips, 1 from ``LIPS_REACH`` on."""
+    away = np.linalg.norm(face[:, None, :2] - face[list(LIPS), :2], axis=2).min(axis=1)
     return smoothstep(away[:, None] / LIPS_REACH)
 
 
@@ -170,16 +169,16 @@ class Gape:
         key: (468, 2) px.
         target_iod_px: scale of the target's face.
         key_iod_px: scale of the key's face.
-        teeth: share of the key's gap that its upper teeth fill.
-        lower_teeth: likewise the lower ones, which go first where both do not fit.
+        teeth: (9,) share of the key's gap that its upper teeth fill, 0 where none are seen.
+        lower_teeth: (9,) likewise the lower ones, which go first where both do not fit.
     """
 
     target: Floats
     key: Floats
     target_iod_px: float
     key_iod_px: float
-    teeth: float
-    lower_teeth: float
+    teeth: Floats
+    lower_teeth: Floats
 
     @cached_property
     def heights(self) -> tuple[Floats, Floats]:
@@ -194,12 +193,14 @@ class Gape:
 
         The same length of tooth is taken from both, as much as the narrower of both mouths shows.
         Upper ones that fill the gap are drawn a little longer with it: nothing else is there to be
-        stretched.
+        stretched. Where there are none, half of what is above the lower ones hangs from the lip, so
+        that it is not their edge that is stretched.
         """
         wide, own = self.heights
         gap = np.minimum(wide, own)
-        upper = np.minimum(TEETH_UPPER, min(self.teeth, BOTH_ROWS - self.lower_teeth) * gap)
-        lower = np.minimum(TEETH_LOWER, self.lower_teeth * gap)
+        hanging = np.where(self.teeth > 0.0, self.teeth, (1.0 - self.lower_teeth) / 2.0)
+        upper = np.minimum(TEETH, np.minimum(hanging, BOTH_ROWS - self.lower_teeth) * gap)
+        lower = np.minimum(TEETH, self.lower_teeth * gap)
         longest = 1.0 + (LONGER - 1.0) * smoothstep((self.teeth - FULL[0]) / (FULL[1] - FULL[0]))
         longer = (wide / np.maximum(own, 1e-3)).clip(1.0, longest)
         reach = np.array([[upper * longer, lower], [upper, lower]], np.float32)

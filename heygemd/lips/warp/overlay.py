@@ -11,7 +11,7 @@ from heygemd.lips.warp import masks, mouth
 from heygemd.lips.warp import mesh as meshes
 from heygemd.lips.warp.aim import Aim
 from heygemd.lips.warp.geometry import Floats
-from heygemd.lips.warp.keys import INSIDE_SHOWN, NO_TEETH, Key, Pixels
+from heygemd.lips.warp.keys import INSIDE_SHOWN, Key, Pixels
 from heygemd.lips.warp.landmarks import INNER, LIPS, LOWER_INNER, OUTER, UPPER_INNER
 from heygemd.lips.warp.light import relit
 from heygemd.lips.warp.lipline import TOUCH
@@ -33,8 +33,6 @@ GAPING = (0.5, 0.65)  # of the skin's brightness: what is darker gapes, what is 
 FLESH_LIGHTER = 0.15
 PARTED = (0.015, 0.03)  # IOD of aperture: lips hardly part below the first, and do at the second
 SHADE = (0.15, 0.40)  # how dark the line is drawn over lips that touch in the key, and open ones
-THREAD = (0.015, 0.06)  # IOD of aperture: less light enters below the second, least at the first
-NEARER = 0.05  # IOD; lips of a key that come nearer by so much let less light in than they did
 LEAST_LOSS = 0.03  # of light; less of a loss is not seen
 EDGE = 0.018  # IOD
 # Sigma; what is finer is the first key's alone. Every other frame may mix two keys, and an old
@@ -227,13 +225,11 @@ def _recolour(layer: Pixels, spot: Spot) -> Floats:
 
 
 def _dim(layer: Floats, spot: Spot, aim: Aim, key: Key) -> Floats:
-    """The layer, darker between lips that nearly close while they are open in the key.
+    """The layer, darker between lips that are nearer to each other than in the key.
 
     What light is left has come through flesh: bright teeth turn brown there, not grey.
     """
-    thread = 1.0 - meshes.smoothstep((aim.aperture - THREAD[0]) / (THREAD[1] - THREAD[0]))
-    lost = (1.0 - mouth.NARROW_LIGHT) * thread
-    lost *= meshes.smoothstep((key.aperture - aim.aperture) / NEARER)
+    lost = 1.0 - mouth.light(aim.aperture) / mouth.light(key.aperture)
     if lost < LEAST_LOSS or not spot.inside.any():
         return layer
     edge = 2 * int(EDGE * aim.iod_px) + 1  # teeth reach a little over the line between the points
@@ -260,7 +256,7 @@ def _fill(layer: Floats, spot: Spot, aim: Aim, gape: meshes.Gape) -> Floats:
         return layer
     share = spot.inside * np.float32(aim.painted)
     first = aim.keys[0][0]
-    dark = first.teeth == NO_TEETH and first.flesh < INSIDE_SHOWN[1]  # stretching does not harm it
+    dark = not first.teeth.any() and first.flesh < INSIDE_SHOWN[1]  # stretching does not harm it
     if aim.painted < 1.0 and aim.aperture > CLOSED and not dark:
         between, stretch = meshes.behind_teeth(gape)
         lacking = meshes.smoothstep((stretch - STRETCH[0]) / (STRETCH[1] - STRETCH[0]))
