@@ -6,7 +6,7 @@ person's right corner of the mouth to the left one, as they lie in the picture f
 
 from __future__ import annotations
 
-# Hardly move with expression: eye corners, bridge of the nose, brow line, temples (lipmodel 1).
+# Hardly move with expression: eye corners, bridge of the nose, brow line, temples.
 RIGID = (
     *(33, 133, 362, 263, 168, 6, 197, 195, 5, 10, 151, 9, 8),
     *(67, 297, 109, 338, 127, 356, 139, 368, 71, 301),

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from heygemd.lips.warp.geometry import Basis, Floats
 from heygemd.lips.warp.mesh import smoothstep
 
-# Costs were found on a dozen clips by eye (lipmodel 4).
+# Costs were found on a dozen clips by eye.
 APERTURE_UNIT = 0.05  # IOD; an aperture wrong by this much costs APERTURE_COST
 APERTURE_COST = 1.5
 SHOWN = 0.05  # IOD of gap; of a narrower one less is seen
