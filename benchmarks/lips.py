@@ -179,8 +179,8 @@ class Bench:
 
     def _asked(self, sound: Waveform, timeline: Timeline, person: retarget.Person) -> Floats:
         """(n_out,) aperture that the voice asks of this person."""
-        heard = hear(sound, self._net)
-        coefs = coefs_at(heard, frame_times(timeline))
+        followed = retarget.follow(hear(sound, self._net))
+        coefs = coefs_at(followed, frame_times(timeline))
         suited = retarget.suit(coefs, person, self._basis)
         return np.maximum(geometry.coef_aperture(suited, self._basis), 0.0)
 
