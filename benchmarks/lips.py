@@ -160,6 +160,8 @@ class Bench:
             "ms": 1e3 * watched.speak_s / n_frames,
             "sharp": mouths.sharpness(looks),
             "fine": _ratio(looks.fineness, 0.5),
+            "flicker_p50": _ratio(looks.flicker, 0.5),
+            "flicker_p98": _ratio(looks.flicker, 0.98),
         }
         if run.own:
             figures |= {
@@ -170,17 +172,13 @@ class Bench:
         else:
             asked = self._asked(sound, watched.timeline, person)[:n_frames]
             figures |= mouths.obedience(asked, apertures, person.aperture[source])
-            figures |= {
-                "jitter": mouths.trembling(out, own[source]),
-                "flicker_p50": _ratio(looks.flicker, 0.5),
-                "flicker_p98": _ratio(looks.flicker, 0.98),
-            }
+            figures["jitter"] = mouths.trembling(out, own[source])
         return figures | self._sync(made, seen, sound)
 
     def _asked(self, sound: Waveform, timeline: Timeline, person: retarget.Person) -> Floats:
         """(n_out,) aperture that the voice asks of this person."""
-        heard = hear(sound, self._net)
-        coefs = coefs_at(heard, frame_times(timeline))
+        followed = retarget.follow(hear(sound, self._net))
+        coefs = coefs_at(followed, frame_times(timeline))
         suited = retarget.suit(coefs, person, self._basis)
         return np.maximum(geometry.coef_aperture(suited, self._basis), 0.0)
 
@@ -211,7 +209,8 @@ class Bench:
         judged: NDArray[np.bool_],
     ) -> mouths.Looks:
         """Both videos side by side, and a sheet of them."""
-        timeline, looks = watched.timeline, mouths.Looks()
+        timeline = watched.timeline
+        looks = mouths.Looks(geometry.neutral(mouths.shapes_of(points[0], self._basis.template)))
         cells: dict[str, list[mouths.Picture]] = {"source": [], "output": [], "row": [], "next": []}
         shown = set(np.linspace(4, max(4, len(judged) - 5), 8).astype(int).tolist())
         first = int(0.4 * len(judged))

@@ -1,7 +1,7 @@
 """What can be measured of the mouths in two videos of one person, and pictures of them.
 
-Crops follow the face of the source clip: upright, as large as the face. Apertures are in IOD, the
-distance between the eye centres, of a mouth of scale 1.
+Crops follow the mouth of the source clip, the ring about it the head: upright, as large as the
+face. Apertures are in IOD, the distance between the eye centres, of a mouth of scale 1.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class Looks:
     """What is kept of each frame while two videos stream by: a few numbers and a small crop.
 
     Attributes:
+        rest: (478, 3) canonical, the source's face with its mouth at rest.
         sharpness: variance of the Laplacian of the mouth, (source, output) a frame.
         fineness: likewise of lips and skin alone, whatever the inside shows.
         openness: gap between the lips, IOD, (source, output) a frame.
@@ -46,6 +47,7 @@ class Looks:
         flicker: mean change from the frame before in the ring, (source, output) a frame.
     """
 
+    rest: Floats
     sharpness: list[tuple[float, float]] = field(default_factory=list)
     fineness: list[tuple[float, float]] = field(default_factory=list)
     openness: list[tuple[float, float]] = field(default_factory=list)
@@ -70,7 +72,7 @@ class Looks:
         one, other = (crop(p, points, MOUTH_IOD, _CROP_PX) for p in (source, output))
         self.psnr_db.append(psnr_db(one, other))
         self.ssim.append(ssim(one, other))
-        rings = (_calm(source, points), _calm(output, points))
+        rings = (_calm(source, points, self.rest), _calm(output, points, self.rest))
         if self._before is not None:
             old, new = (np.abs(rings[at] - self._before[at])[_ring()].mean() for at in (0, 1))
             self.flicker.append((float(old), float(new)))
@@ -254,9 +256,15 @@ def _soft(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), 1.5), np.float64)
 
 
-def _calm(frame: Picture, points: Floats) -> Floats:
+def _calm(frame: Picture, points: Floats, rest: Floats) -> Floats:
+    """(160, 160, 3) what lies about the mouth, cut where the head's bones have it at rest.
+
+    A crop that followed the lips would sway with the source's; then all that does not sway along
+    flickers, the most where lips are held still.
+    """
+    head = geometry.to_image(rest[None], geometry.fit_pose(points[None], rest))[0]
     return np.asarray(
-        cv2.GaussianBlur(crop(frame, points, RING_IOD, _RING_PX), (0, 0), 1.0), np.float32
+        cv2.GaussianBlur(crop(frame, head, RING_IOD, _RING_PX), (0, 0), 1.0), np.float32
     )
 
 

@@ -24,6 +24,8 @@ def load(name):
 mouths, watching = load("mouths"), load("watching")
 TALK = np.array([0.0, 0.0, 0.2, 0.25, 0.2, 0.1, 0.0, 0.0, 0.1, 0.2, 0.1, 0.0, 0.0, 0.2], np.float32)
 
+REST = shapes([0.0])[0]
+
 
 def face(aperture, **pose_options):
     return geometry.to_image(shapes([aperture]), pose(1, **pose_options))[0]
@@ -71,7 +73,7 @@ def test_a_blurred_mouth_is_less_sharp_and_less_fine():
     points = face(0.1)
     sharp = draw(points)
     soft = np.stack([sharp, np.roll(sharp, 1, 0), np.roll(sharp, 1, 1)]).mean(axis=0)
-    looks = mouths.Looks()
+    looks = mouths.Looks(REST)
 
     looks.see(sharp, soft.astype(np.uint8), points, points)
 
@@ -81,23 +83,49 @@ def test_a_blurred_mouth_is_less_sharp_and_less_fine():
 
 def test_a_mouth_is_as_sharp_as_those_of_the_source_that_are_as_open():
     talk = [0.0, 0.25] * mouths.AS_OPEN
-    looks = mouths.Looks()
+    looks = mouths.Looks(REST)
     for source, output in zip(talk, [0.25, 0.25, *talk[1:-1]], strict=True):
         looks.see(draw(face(source)), draw(face(output)), face(source), face(output))
 
     assert mouths.sharpness(looks) == pytest.approx(1.0, abs=0.1)
-    assert np.isnan(mouths.sharpness(mouths.Looks()))
+    assert np.isnan(mouths.sharpness(mouths.Looks(REST)))
 
 
 def test_what_the_inside_shows_does_not_count_as_fineness():
     closed, wide = face(0.0), face(0.25)
-    looks = mouths.Looks()
+    looks = mouths.Looks(REST)
 
     looks.see(draw(closed), draw(wide), closed, wide)
 
     (source, output), (source_fine, output_fine) = looks.sharpness[0], looks.fineness[0]
     assert output > 1.2 * source
     assert output_fine < 1.2 * source_fine
+
+
+def flicker(sources, outputs, points):
+    """Mean change in the ring from frame to frame, of the source and of the output."""
+    looks = mouths.Looks(REST)
+    for source, output, place in zip(sources, outputs, points, strict=True):
+        looks.see(source, output, place, place)
+    return np.mean(looks.flicker, axis=0)
+
+
+def test_a_mouth_held_still_does_not_flicker_for_the_sources_lips_that_move():
+    talking = [face(aperture) for aperture in (0.0, 0.2, 0.05, 0.25, 0.0)]
+
+    source, output = flicker([draw(each) for each in talking], [draw(face(0.0))] * 5, talking)
+
+    assert output < 0.2 * source
+
+
+def test_skin_that_trembles_flickers():
+    grain = np.random.default_rng(5).integers(-20, 20, draw(face(0.1)).shape)
+    skin = (draw(face(0.1)) + grain).clip(0, 255).astype(np.uint8)
+
+    source, output = flicker([skin] * 4, [skin, np.roll(skin, 1, 0)] * 2, [face(0.1)] * 4)
+
+    assert source < 0.1
+    assert output > 1.0
 
 
 def test_a_crop_turns_with_the_head():

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from heygemd.lips.warp import geometry, retarget
 from heygemd.lips.warp.landmarks import CHIN, LIPS
+from heygemd.lips.warp.voice import Voice, coefs_at
 
 TALK = [0.0, 0.05, 0.2, 0.12, 0.0, 0.18, 0.25, 0.02]
 
@@ -178,8 +179,54 @@ def test_a_jaw_goes_further_in_slow_movements_than_in_quick_ones():
     def follows(period):
         """How far the chin goes while the aperture goes by 1, said so many frames a time."""
         coefs = voice_of(0.1 + 0.08 * np.sin(2 * np.pi * np.arange(120) / period)).coefs
-        moved = retarget.spoken(coefs, retarget.slowed(coefs), person, BASIS)[20:-20, chin, 1]
+        moved = retarget.spoken(coefs, retarget.slowed(coefs, 25.0), person, BASIS)[20:-20, chin, 1]
         return np.ptp(moved) / np.ptp(geometry.coef_aperture(coefs, BASIS)[20:-20])
 
     slow, quick = follows(30), follows(5)
     assert slow > retarget.JAW > quick > 0.6 * retarget.JAW
+
+
+def quick_speech(rate_hz):
+    """Two seconds that open four times a second."""
+    times_s = (np.arange(int(2 * rate_hz)) + 0.5) / rate_hz
+    return voice_of(0.12 + 0.1 * np.sin(2 * np.pi * 4 * times_s), rate_hz)
+
+
+def test_lips_are_as_quick_at_every_frame_rate():
+    followed = retarget.follow(quick_speech(50.0))
+    reach = []
+    for fps in (25.0, 50.0, 60.0):
+        coefs = coefs_at(followed, (np.arange(int(2 * fps)) + 0.5) / fps)
+        middle = slice(int(0.5 * fps), int(1.5 * fps))
+        jaw = retarget.slowed(coefs, fps)
+        reach.append([geometry.coef_aperture(each[middle], BASIS).std() for each in (coefs, jaw)])
+
+    np.testing.assert_allclose(reach, [reach[0]] * 3, rtol=0.05)
+
+
+def test_lips_are_slower_than_the_voice_and_the_jaw_is_slower_still():
+    asked = quick_speech(50.0)
+    lips = retarget.follow(asked).coefs
+    jaw = retarget.slowed(lips, 50.0)
+
+    spread = [np.ptp(geometry.coef_aperture(c[25:75], BASIS)) for c in (asked.coefs, lips, jaw)]
+    assert spread[0] > 1.1 * spread[1] > 1.2 * spread[2]
+
+
+def test_lips_neither_lag_nor_lead():
+    asked = quick_speech(50.0)
+    backwards = replace(asked, coefs=asked.coefs[::-1])
+
+    np.testing.assert_allclose(
+        retarget.follow(asked).coefs, retarget.follow(backwards).coefs[::-1], atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 3])
+def test_a_voice_of_hardly_any_rows_is_followed(n_rows):
+    asked = Voice(quick_speech(50.0).coefs[:n_rows], 50.0, first_s=0.01)
+
+    followed = retarget.follow(asked)
+
+    assert followed.coefs.shape == asked.coefs.shape
+    assert (followed.rate_hz, followed.first_s) == (50.0, 0.01)

@@ -84,7 +84,8 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
     shapes = geometry.Shapes(track.points, pose)
     share = _share(pose, source)
     person = retarget.meet(shapes, basis)
-    coefs = retarget.suit(voice.coefs_at(heard, frame_times(clip.timeline)), person, basis)
+    followed = retarget.follow(heard)
+    coefs = retarget.suit(voice.coefs_at(followed, frame_times(clip.timeline)), person, basis)
     worthy = _worthy(pose, track.cuts, source, share)
     cut = _cut_keys(clip, shapes, person, worthy, basis, mesh)
     complexion = cover.learn(np.stack([key.look for key in cut]))
@@ -104,7 +105,7 @@ def study(clip: ClipReader, track: FaceTrack, heard: Voice, basis: Basis, mesh: 
         cuts=track.cuts,
         person=person,
         coefs=coefs,
-        slow=retarget.slowed(coefs),
+        slow=retarget.slowed(coefs, float(clip.timeline.fps)),
         share=share,
         painted=np.full(len(source), 0.0 if shown else 1.0, np.float32),
         keys=tuple(lent),
