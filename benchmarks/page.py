@@ -146,7 +146,7 @@ def side_by_side(rows: Sequence[Figures]) -> Iterator[str]:
     yield "finds nothing to do takes. The peer starts for every clip.\n"
     chosen = sorted({setting for row in rows for setting in row["set"]})
     if chosen:
-        yield f"heygemd with {', '.join(f'`{setting}`' for setting in chosen)}.\n"
+        yield f"heygemd and ffmpeg with {', '.join(f'`{setting}`' for setting in chosen)}.\n"
 
 
 def scaling(rows: Sequence[Figures]) -> Iterator[str]:
