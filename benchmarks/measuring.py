@@ -24,6 +24,7 @@ from typing import Any
 
 import imageio_ffmpeg
 
+from heygemd.media.encode import PRESETS
 from heygemd.settings import load
 
 FFMPEG = imageio_ffmpeg.get_ffmpeg_exe()
@@ -207,7 +208,7 @@ def transcode(
     encode = load(overrides=sets, env=False).encode
     return [FFMPEG, "-v", "error", "-y", "-nostdin", "-stream_loop", "-1", "-i", str(clip),
             "-i", str(voice), "-map", "0:v", "-map", "1:a", "-t", str(seconds), "-c:v", "libx264",
-            "-preset", encode.preset or "veryfast", "-crf", str(encode.quality),
+            "-preset", encode.preset or PRESETS["libx264"], "-crf", str(encode.quality),
             "-pix_fmt", "yuv420p", "-c:a", "aac", str(out)]  # fmt: skip
 
 

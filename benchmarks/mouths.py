@@ -72,7 +72,8 @@ class Looks:
         one, other = (crop(p, points, MOUTH_IOD, _CROP_PX) for p in (source, output))
         self.psnr_db.append(psnr_db(one, other))
         self.ssim.append(ssim(one, other))
-        rings = (_calm(source, points, self.rest), _calm(output, points, self.rest))
+        head = geometry.to_image(self.rest[None], geometry.fit_pose(points[None], self.rest))[0]
+        rings = (_calm(source, head), _calm(output, head))
         if self._before is not None:
             old, new = (np.abs(rings[at] - self._before[at])[_ring()].mean() for at in (0, 1))
             self.flicker.append((float(old), float(new)))
@@ -256,13 +257,12 @@ def _soft(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(cv2.GaussianBlur(values, (0, 0), 1.5), np.float64)
 
 
-def _calm(frame: Picture, points: Floats, rest: Floats) -> Floats:
+def _calm(frame: Picture, head: Floats) -> Floats:
     """(160, 160, 3) what lies about the mouth, cut where the head's bones have it at rest.
 
     A crop that followed the lips would sway with the source's; then all that does not sway along
     flickers, the most where lips are held still.
     """
-    head = geometry.to_image(rest[None], geometry.fit_pose(points[None], rest))[0]
     return np.asarray(
         cv2.GaussianBlur(crop(frame, head, RING_IOD, _RING_PX), (0, 0), 1.0), np.float32
     )

@@ -179,8 +179,8 @@ def toned(crops: Tensor, rng: np.random.Generator) -> Tensor:
     An open mouth is darker than fair skin, and as bright as dark skin or brighter: who has seen
     fair people alone takes a dark woman's open mouth for a closed one.
     """
-    toned = crops.clone()
-    for clip in toned:
+    seen = crops.clone()
+    for clip in seen:
         if rng.random() < _TONED_SHARE:
             tones = rng.uniform(0.0, 1.0, _N_TONES)
             if rng.random() < 0.5:  # of these, one half keeps the order of tones, or turns it
@@ -189,7 +189,7 @@ def toned(crops: Tensor, rng: np.random.Generator) -> Tensor:
             place = clip.clamp(0.0, 1.0) * (_N_TONES - 1)
             below = place.long().clamp(max=_N_TONES - 2)
             clip[:] = torch.lerp(curve[below], curve[below + 1], place - below)
-    return toned
+    return seen
 
 
 def turns(n_clips: int, aspect: float, rng: np.random.Generator) -> NDArray[np.float32]:
