@@ -205,11 +205,15 @@ def transcode(
         out: what is written.
         sets: our settings as ``--set`` takes them; those of the encoder count.
     """
-    encode = load(overrides=sets, env=False).encode
     return [FFMPEG, "-v", "error", "-y", "-nostdin", "-stream_loop", "-1", "-i", str(clip),
             "-i", str(voice), "-map", "0:v", "-map", "1:a", "-t", str(seconds), "-c:v", "libx264",
-            "-preset", encode.preset or PRESETS["libx264"], "-crf", str(encode.quality),
-            "-pix_fmt", "yuv420p", "-c:a", "aac", str(out)]  # fmt: skip
+            *x264_words(sets), "-pix_fmt", "yuv420p", "-c:a", "aac", str(out)]  # fmt: skip
+
+
+def x264_words(sets: Sequence[str]) -> list[str]:
+    """Preset and quality as our settings have them, for ffmpeg's command line."""
+    encode = load(overrides=sets, env=False).encode
+    return ["-preset", encode.preset or PRESETS["libx264"], "-crf", str(encode.quality)]
 
 
 def machine() -> dict[str, Any]:

@@ -143,10 +143,9 @@ def side_by_side(rows: Sequence[Figures]) -> Iterator[str]:
         ],
     )
     yield "\nRatios are of processor time a frame; *running*: heygemd without what a process that\n"
-    yield "finds nothing to do takes. The peer starts for every clip.\n"
+    yield "finds nothing to do takes. The peer starts for every clip. All encode with the same\n"
     chosen = sorted({setting for row in rows for setting in row["set"]})
-    if chosen:
-        yield f"heygemd and ffmpeg with {', '.join(f'`{setting}`' for setting in chosen)}.\n"
+    yield f"settings: {', '.join(f'`{setting}`' for setting in chosen) or 'those of heygemd'}.\n"
 
 
 def scaling(rows: Sequence[Figures]) -> Iterator[str]:

@@ -5,10 +5,11 @@ python benchmarks/side_by_side.py --face VIDEO --audio AUDIO
     [--cases cold cached warm]
 
 The peer is any checkout of Wav2Lip, run by a Python that has what it needs; both sides then load
-the same checkpoint. Random weights show the same speed. Without a peer, heygemd runs beside ffmpeg
-alone. The order changes from round to round; ratios are of processor time a frame, medians over
-rounds. Ours start once and stay: a second ratio leaves out what a process takes that finds nothing
-to do. The peer starts for every clip.
+the same checkpoint, and the ffmpeg that the peer calls encodes with our settings. Random weights
+show the same speed. Without a peer, heygemd runs beside ffmpeg alone. The order changes from round
+to round; ratios are of processor time a frame, medians over rounds. Ours start once and stay: a
+second ratio leaves out what a process takes that finds nothing to do. The peer starts for every
+clip.
 
 cold       one job in a fresh process, and one run of the peer
 cached     the same job with a known face track, and the peer told where the face is (--box)
@@ -18,15 +19,27 @@ warm       several clips in one job, and as many runs of the peer
 from __future__ import annotations
 
 import argparse
+import os
+import shlex
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from measuring import Run, Spool, another, measure, seconds_of, transcode, write
+from measuring import (
+    FFMPEG,
+    Run,
+    Spool,
+    another,
+    measure,
+    seconds_of,
+    transcode,
+    write,
+    x264_words,
+)
 
 from heygemd.media.limits import Limits
 from heygemd.media.probe import probe
@@ -106,7 +119,8 @@ def plan(folder: Path, arguments: argparse.Namespace) -> list[tuple[str, str, Ca
     ]
     if arguments.wav2lip is not None:
         out = folder / "peer.mp4"
-        whole, boxed = (peer(arguments, out, box=box) for box in (None, arguments.box))
+        path = same_ffmpeg(folder / "bin", arguments.set)
+        whole, boxed = (peer(arguments, path, out, box=box) for box in (None, arguments.box))
         where = arguments.wav2lip
         steps.append(("cold", PEER, lambda: job([whole], out=out, cwd=where)))
         steps.append(("warm", PEER, lambda: job([whole] * len(copies), out=out, cwd=where)))
@@ -140,14 +154,39 @@ def job(commands: list[list[str]], *, out: Path | None = None, cwd: Path | None 
     return Job(added(runs), n_frames)
 
 
-def peer(arguments: argparse.Namespace, out: Path, *, box: list[str] | None) -> list[str]:
-    """The peer's command line."""
+def same_ffmpeg(folder: Path, sets: Sequence[str]) -> str:
+    """A PATH whose first ffmpeg is ours, and writes mp4s with our encoder settings."""
+    folder.mkdir()
+    program = folder / "ffmpeg"
+    program.write_text(
+        "#!/bin/sh\n# The settings go before the last word, which is what is written.\n"
+        "left=$#\nfor word; do\n  shift\n  case $left:$word in\n"
+        f'    1:*.mp4) set -- "$@" {shlex.join(x264_words(sets))} ;;\n'
+        '  esac\n  set -- "$@" "$word"\n  left=$((left - 1))\ndone\n'
+        f'exec {shlex.quote(FFMPEG)} "$@"\n'
+    )
+    program.chmod(0o755)
+    return f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def peer(
+    arguments: argparse.Namespace, path: str, out: Path, *, box: list[str] | None
+) -> list[str]:
+    """The peer's command line.
+
+    Args:
+        arguments: of ours.
+        path: where it finds ffmpeg.
+        out: what it writes.
+        box: where the face is, if it is to be told.
+    """
     paths = {
         "--checkpoint_path": arguments.checkpoint, "--face": arguments.face,
         "--audio": arguments.audio, "--outfile": out,
     }  # fmt: skip
     words = [word for name, path in paths.items() for word in (name, str(path.absolute()))]
-    return [arguments.python, "inference.py", *words, *(["--box", *box] if box else [])]
+    told = ["--box", *box] if box else []
+    return ["env", f"PATH={path}", arguments.python, "inference.py", *words, *told]
 
 
 def added(runs: list[Run]) -> Run:
