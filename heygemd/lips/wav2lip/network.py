@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import torch
 from torch import nn
 
@@ -71,8 +73,7 @@ def _settled(
     if exact:
         return network.to(device)
     lower = LowerFace(fuse(network)).to(device)
-    spare = None if half is None else Half(LowerFace(fuse(network)).to(device), half)
-    return lower if spare is None else half_if_faithful(lower, spare)
+    return lower if half is None else half_if_faithful(lower, Half(copy.deepcopy(lower), half))
 
 
 def half_if_faithful(full: nn.Module, half: Half) -> nn.Module:
