@@ -176,11 +176,17 @@ def another(clip: Path, number: int, folder: Path) -> Path:
 
 def make_voice(folder: Path, voice: Path, seconds: float) -> Path:
     """The voice repeated to a length."""
-    out = folder / f"{voice.stem}-{seconds:g}.wav"
+    return repeat(voice, seconds, folder / f"{voice.stem}-{seconds:g}.wav")
+
+
+def repeat(path: Path, seconds: float, out: Path) -> Path:
+    """A sound or film again and again up to a length; what the ending names is not coded anew."""
+    copied = ["-c", "copy"] if path.suffix == out.suffix else []
     subprocess.run(
-        [FFMPEG, "-v", "error", "-y", "-stream_loop", "-1", "-i", voice, "-t", str(seconds), out],
+        [FFMPEG, "-v", "error", "-y", "-stream_loop", "-1", "-i", path, "-t", str(seconds),
+         *copied, out],
         check=True,
-    )
+    )  # fmt: skip
     return out
 
 

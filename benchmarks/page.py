@@ -151,7 +151,7 @@ def side_by_side(rows: Sequence[Figures]) -> Iterator[str]:
 def scaling(rows: Sequence[Figures]) -> Iterator[str]:
     """What grows, and what does not."""
     yield "## As work grows\n\n"
-    units = {"length": "s of 720p", "height": "px high", "clips": "clips in a job"}
+    units = {"length": "s of 1080p", "height": "px high", "clips": "clips in a job"}
     yield from table(
         ("what", "frames", "CPU ms a frame", "peak memory, GB", "itself, GB"),
         [

@@ -3,8 +3,9 @@
 python benchmarks/scaling.py [--seconds 10 60 600] [--heights 360 720 1080 2160] [--clips 1 4 16]
     [--waiting 1 100 10000] [--brief 4]
 
-Clips are made from scikit-image's portrait; those of the sizes and the jobs are ``--brief`` seconds
-long. Every row is a fresh process. Flat columns are the aim.
+Clips are made from scikit-image's portrait, long ones of a short one again and again. Lengths are
+of 1080p, jobs of 720p; clips of the sizes and the jobs are ``--brief`` seconds long. Every row is a
+fresh process. Flat columns are the aim.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import scan
-from measuring import VOICE, Spool, another, make_clip, make_voice, write
+from measuring import VOICE, Spool, another, make_clip, make_voice, repeat, write
 
-FPS = 25
+MADE_S = 20.0  # longer clips repeat this much
 
 
 def main() -> None:
@@ -33,7 +34,7 @@ def main() -> None:
     arguments = parser.parse_args()
     brief_s = arguments.brief
     rows = [
-        *(job("length", seconds, seconds=seconds) for seconds in arguments.seconds),
+        *(job("length", seconds, seconds=seconds, height=1080) for seconds in arguments.seconds),
         *(job("height", height, seconds=brief_s, height=height) for height in arguments.heights),
         *(job("clips", n, seconds=brief_s, n_clips=n) for n in arguments.clips),
         *(waiting(n_jobs) for n_jobs in arguments.waiting),
@@ -47,7 +48,9 @@ def job(
     """One job in a process of its own."""
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch)
-        clip = make_clip(folder, seconds, (height * 16 // 9, height))
+        clip = make_clip(folder, min(seconds, MADE_S), (height * 16 // 9, height))
+        if seconds > MADE_S:
+            clip = repeat(clip, seconds, folder / f"long{clip.suffix}")
         clips = [another(clip, n, folder) for n in range(n_clips)]
         spool = Spool(folder / "spool")
         spool.drop("job", make_voice(folder, VOICE, seconds), clips)
