@@ -258,6 +258,29 @@ def test_no_teeth_are_seen_between_lips_of_an_open_mouth_that_are_closed(plan_an
     assert fitted[lips > 0.9].min(axis=1).max() < 120
 
 
+def test_lips_of_an_open_mouth_that_are_closed_meet_in_a_line_and_not_in_a_stair(plan_and_clip):
+    plan, _ = plan_and_clip
+    wide = max(plan.keys, key=lambda key: key.aperture)
+    edge = wide.points[list(overlay.UPPER_INNER)] + wide.points[list(overlay.LOWER_INNER)]
+    height, width = wide.pixels.shape[:2]
+    line = np.interp(np.arange(width), edge[:, 0] / 2, edge[:, 1] / 2)
+    above = np.arange(height)[:, None] < line
+    split = np.repeat(np.where(above, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
+    (aim,) = take_aim(plan, range(5, 6), BASIS, MESH)
+    aim = replace(aim, keys=((replace(wide, pixels=split, leak=0.1), 1.0),))
+    spot, _ = laid_over(plan_and_clip, 5)
+
+    (fitted,) = overlay._fit(
+        spot, aim, overlay._gape(aim), mesh.anchor_points(aim.points, MESH), MESH
+    )
+
+    left, right = np.round(spot.goal[[78, 308], 0]).astype(int)
+    steps = -np.diff(fitted[:, left + 2 : right - 2, 0].astype(int), axis=0)
+    assert (fitted[..., 0] == 255).any()
+    assert (fitted[..., 0] == 0).any()
+    assert steps.max() < 220
+
+
 def test_beyond_the_corners_of_closed_lips_skin_goes_on_without_a_break(plan_and_clip):
     plan, _ = plan_and_clip
     (aim,) = take_aim(plan, range(5, 6), BASIS, MESH)

@@ -19,15 +19,15 @@ def mouths(apertures, coefs=None, parted=None, thick=None):
     return retrieve.Mouths(coefs.astype(np.float32), *floats, np.tile(FRONT, (n, 1)))
 
 
-def looks(n, *, inside=None, **given):
+def looks(n, *, inside=None, colours=None, **given):
     """Mouths of which nothing is said but what is given."""
     rows = {
         name: np.asarray(given.get(name, np.zeros(n)), np.float32)
         for name in ("blur", "flesh", "rush", "odd")
     }
-    return retrieve.Looks(
-        inside=np.asarray(np.zeros((n, 2)) if inside is None else inside, np.float32), **rows
-    )
+    for name, row in (("inside", inside), ("colours", colours)):
+        rows[name] = np.asarray(np.zeros((n, 2)) if row is None else row, np.float32)
+    return retrieve.Looks(**rows)
 
 
 @settings(deadline=None, max_examples=25)
@@ -158,6 +158,15 @@ def test_teeth_do_not_come_and_go_for_a_slightly_better_fit():
     chosen = retrieve.choose(wanted, offered, unlike, np.array([0, 9]))
 
     assert len(set(chosen.tolist())) == 1
+
+
+def test_lips_do_not_flash_for_a_slightly_better_fit():
+    wanted, offered = mouths([0.15, 0.0] * 3), mouths([0.15, 0.0, 0.012])
+    frames = np.array([0, 9, 18])
+    wet = looks(3, colours=[[-0.5, -0.5], [-0.2, -0.2], [-0.5, -0.5]])
+
+    assert retrieve.choose(wanted, offered, looks(3), frames).tolist() == [0, 1] * 3
+    assert retrieve.choose(wanted, offered, wet, frames).tolist() == [0, 2] * 3
 
 
 def test_costs_are_the_same_in_pieces(monkeypatch):

@@ -142,7 +142,7 @@ def cut_keys(
         corner = np.array([box.x_px, box.y_px], np.float32)
         points = lipline.on_the_line(pixels, own - corner, iod_px)
         seen = teeth.inside(pixels, points)
-        upper, lower = teeth.ends(seen)
+        upper, lower = teeth.ends(seen, teeth.lip_level(pixels, points))
         leak = max(float(faces.leak[number]), dark_gap(pixels, points, iod_px))
         found.append(
             Key(

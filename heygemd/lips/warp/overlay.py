@@ -21,6 +21,7 @@ from heygemd.opencv import cv2
 
 MAP_CELLS = 80  # per IOD; the map of the lips has an edge between them
 COLOUR_CELLS = 36  # per IOD; colour is looked at this finely
+SEAM_PX = 0.7  # sigma of the line where closed lips meet, or it would be a stair
 COVER = (1.18, 1.32)  # the mouth covers the lips' outline, stretched so
 FEATHER = 0.05  # IOD, sigma of the mask's edge
 REACH = 0.10  # IOD; beyond the ring the feathered mask is nothing
@@ -170,14 +171,22 @@ def _fit(spot: Spot, aim: Aim, gape: meshes.Gape, anchors: Floats, mesh: Mesh) -
         offset = meshes.offsets(ids, triangles, target, source, spot.grid)
         if closed and key.leak > TOUCH[0]:
             # A map of both lips in one would lead from one to the other by way of the teeth.
-            upper, lower = (_full(s, spot.grid) for s in _carried_on(offset, ids <= mesh.n_upper))
-            offset = np.asarray(cv2.copyTo(upper, _above(spot), lower))
-        elif sigma > 0.4:
+            sides = _carried_on(offset, ids <= mesh.n_upper)
+            upper, lower = (_taken(key, side, spot.grid) for side in sides)
+            above = _above(spot)
+            fitted.append(np.asarray(cv2.blendLinear(upper, lower, above, 1.0 - above), np.uint8))
+            continue
+        if sigma > 0.4:
             offset = np.asarray(cv2.GaussianBlur(offset, (0, 0), sigma))
-        x, y, _ = meshes.backward_map(offset, spot.grid)
-        pixels = cv2.remap(key.pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-        fitted.append(np.asarray(pixels, np.uint8))
+        fitted.append(_taken(key, offset, spot.grid))
     return fitted
+
+
+def _taken(key: Key, offset: Floats, grid: Grid) -> Pixels:
+    """(h, w, 3) a key's pixels, from as far off as (rows, columns, 2) offsets of a grid say."""
+    x, y, _ = meshes.backward_map(offset, grid)
+    pixels = cv2.remap(key.pixels, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(pixels, np.uint8)
 
 
 def _carried_on(offset: Floats, is_upper: NDArray[np.bool_]) -> list[Floats]:
@@ -194,14 +203,14 @@ def _carried_on(offset: Floats, is_upper: NDArray[np.bool_]) -> list[Floats]:
     return sides
 
 
-def _above(spot: Spot) -> NDArray[np.uint8]:
-    """(h, w) not 0 above the line where closed lips meet, and above its way on to the sides."""
+def _above(spot: Spot) -> Floats:
+    """(h, w) 1 above the line where closed lips meet, and above its way on to the sides."""
     line = (spot.goal[list(UPPER_INNER)] + spot.goal[list(LOWER_INNER)]) / 2
     far = np.float32(4.0) * (line[-1] - line[0])
     up = np.array([far[1], -far[0]])
     left, right = line[0] - far, line[-1] + far
     outline = np.stack([left + up, left, *line, right, right + up])
-    return np.asarray(masks.polygon(outline, spot.alpha.shape) > 0.5, np.uint8)
+    return masks.polygon(outline, spot.alpha.shape, SEAM_PX)
 
 
 def _gape(aim: Aim) -> meshes.Gape:

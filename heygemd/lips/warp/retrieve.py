@@ -17,7 +17,7 @@ APERTURE_COST = 1.5
 SHOWN = 0.05  # IOD of gap; of a narrower one less is seen
 LEAST_OPEN = 0.005  # IOD of aperture, said of all that are less open
 STRETCH_FREE = 1.2  # a gap opened by more than this stretches teeth and tongue in it
-STRETCH_SLOPE = 25.0
+STRETCH_SLOPE = 50.0
 STRETCH_COST = 15.0  # at most
 THICK_FREE = 1.15  # lips drawn higher than this show it: pressed ones are smooth, or double
 THICK_COST = 80.0
@@ -35,9 +35,11 @@ RUSH_LEAK = 0.03  # IOD of gap from which on all of it is counted
 ODD_UNIT = 0.1  # share of the places about the lips that look odd; costs ODD_COST: fingers are lent
 ODD_COST = 2.0  # last, yet a mouth that opens only once, and looks odd in that, when it is needed
 SWITCH_COST = 4.0
-SWITCH_FLOOR = 0.15  # share of it that even a jump between like shapes costs
+SWITCH_FLOOR = 0.3  # share of it that even a jump between like shapes costs
 TEETH_UNIT = 40.0  # grey levels; an inside that jumps by this much costs TEETH_COST
 TEETH_COST = 4.0
+COLOUR_UNIT = 0.1  # logarithm; lips that jump by this much cost COLOUR_COST: wet ones flash
+COLOUR_COST = 2.0
 FADE = 0.15  # what the neighbouring frame's key gives to this frame
 UNLIKE = 0.07  # IOD between the apertures of two keys that are not mixed
 _CHUNK = 256  # frames whose costs are held at once
@@ -72,6 +74,7 @@ class Looks:
         flesh: (P,) share of the gap that looks like lips, against what is usual.
         rush: (P,) IOD a frame by which the aperture changes.
         odd: (P,) share of the places about the lips that look otherwise than in most mouths.
+        colours: (P, n) of lips and skin at fixed places, logarithms against skin higher up.
     """
 
     blur: Floats
@@ -79,6 +82,7 @@ class Looks:
     flesh: Floats
     rush: Floats
     odd: Floats
+    colours: Floats
 
 
 def visible(coefs: Floats, basis: Basis) -> Floats:
@@ -152,6 +156,8 @@ def switch_costs(offered: Mouths, looks: Looks, frames: NDArray[np.int64]) -> Fl
     grey = _square_distance(looks.inside, looks.inside) / looks.inside.shape[1]
     gap = np.sqrt(offered.aperture[:, None] * offered.aperture[None])
     costs += TEETH_COST * np.minimum(1.0, gap / 0.1) * grey / TEETH_UNIT**2
+    colour = _square_distance(looks.colours, looks.colours) / looks.colours.shape[1]
+    costs += COLOUR_COST * colour / COLOUR_UNIT**2
     step = frames[None] - frames[:, None]
     costs[(step >= 0) & (step <= 2)] = 0.0
     return np.asarray(costs, np.float32)

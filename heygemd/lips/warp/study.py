@@ -218,6 +218,7 @@ def _assign(  # noqa: PLR0913, PLR0917 - everything known of the clip so far
         flesh=keys.false_gap(lent, rush),
         rush=rush,
         odd=np.array([key.odd for key in lent], np.float32),
+        colours=np.nan_to_num([key.look.ravel() for key in lent]),
     )
     return retrieve.choose(wanted, offered, looks, frames)
 

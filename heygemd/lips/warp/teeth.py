@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from heygemd.lips.warp import masks
 from heygemd.lips.warp.geometry import Floats
-from heygemd.lips.warp.landmarks import LOWER_INNER, UPPER_INNER
+from heygemd.lips.warp.landmarks import LOWER_INNER, LOWER_SECOND, UPPER_INNER, UPPER_SECOND
 from heygemd.lips.warp.mesh import BOTH_ROWS
 from heygemd.opencv import cv2
 
 CONTRAST = 1.6  # teeth against the dark behind them
-LEVEL = 90.0  # grey of teeth in usual light
+LIKE_LIPS = 0.6  # of the brightness of lips: less is the dark, more is teeth, be it in the shade
 ALL = 0.92  # of a gap
 NONE = 0.0  # of it, where no upper teeth are seen
 LOWER = 0.35  # said where lower ones cannot be told from upper ones or the dark
@@ -36,24 +37,37 @@ def inside(pixels: NDArray[np.uint8], points: Floats) -> Floats:
     return np.asarray(seen, np.float32)
 
 
+def lip_level(pixels: NDArray[np.uint8], points: Floats) -> float:
+    """Grey 0..255 of the lips themselves.
+
+    Args:
+        pixels: (h, w, 3) BGR.
+        points: (468, 2) px in pixels.
+    """
+    places = points[None, [*UPPER_SECOND, *LOWER_SECOND]]
+    colours = cv2.remap(pixels, places[..., 0], places[..., 1], cv2.INTER_LINEAR)
+    return float(masks.median(cv2.cvtColor(colours, cv2.COLOR_BGR2GRAY)[0]))
+
+
 def rows(seen: Floats) -> Floats:
     """(6, 9) means of three places each of what ``inside`` gives."""
     return np.asarray(seen.reshape(-1, _ROW, seen.shape[1]).mean(axis=1), np.float32)
 
 
-def ends(seen: Floats) -> tuple[Floats, Floats]:
+def ends(seen: Floats, level: float) -> tuple[Floats, Floats]:
     """Shares of the gap that upper and lower teeth fill, (9,) each, by how far it is bright.
 
     Where nothing tells, there are no upper ones, and the lower ones fill a third.
 
     Args:
         seen: from ``inside``.
+        level: grey 0..255 of the lips around them.
     """
     across = np.ones(seen.shape[1], np.float32)
     brightness = rows(seen)[:, 2:7].mean(axis=1)
     low, high = float(brightness.min()), float(brightness.max())
     if high < CONTRAST * low:  # all alike: all teeth when bright, all dark otherwise
-        if high > LEVEL:
+        if high > LIKE_LIPS * level:
             return ALL * across, (BOTH_ROWS - ALL) * across
         return NONE * across, LOWER * across
     bright = brightness > (low + high) / 2.0
