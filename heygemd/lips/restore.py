@@ -216,7 +216,7 @@ def _mask(points: NDArray[np.float32], pose: NDArray[np.float64]) -> NDArray[np.
     """(512, 512) float32 in [0, 1]: the face's own outline, its lower part, soft on all sides."""
     oval = points[list(_OVAL), :2] @ pose[:, :2].T.astype(np.float32) + pose[:, 2]
     inside = np.zeros((FACE_PX, FACE_PX), np.float32)
-    cv2.fillPoly(inside, [np.rint(oval * 16).astype(np.int32)], 1.0, cv2.LINE_AA, shift=4)
+    cv2.fillPoly(inside, [np.rint(oval * 16).astype(np.int32)], 1.0, shift=4)
     inside = np.asarray(cv2.erode(inside, np.ones((9, 9), np.uint8)), np.float32)
     inside = np.asarray(cv2.GaussianBlur(inside, (0, 0), _EDGE_PX / 2), np.float32)
     rows = (np.arange(FACE_PX, dtype=np.float32) - _TOP_ROWS[0]) / (_TOP_ROWS[1] - _TOP_ROWS[0])

@@ -21,7 +21,7 @@ def polygon(points: Floats, shape: tuple[int, ...], sigma: float = 0.0) -> Float
     """
     mask = np.zeros((shape[0], shape[1]), np.float32)
     fixed = np.round(points * 16).astype(np.int32)
-    cv2.fillPoly(mask, [fixed], 1.0, lineType=cv2.LINE_AA, shift=4)
+    cv2.fillPoly(mask, [fixed], 1.0, shift=4)
     return np.asarray(cv2.GaussianBlur(mask, (0, 0), sigma) if sigma > 0.3 else mask, np.float32)
 
 

@@ -128,9 +128,7 @@ def contact_line(points: Floats, shape: tuple[int, int], iod_px: float) -> Float
     middle = (points[list(UPPER_INNER)] + points[list(LOWER_INNER)]) / 2
     thickness = max(1, round(LINE_IOD * iod_px))
     fixed = np.round(middle * 16).astype(np.int32)
-    cv2.polylines(
-        line, [fixed], isClosed=False, color=1.0, thickness=thickness, lineType=cv2.LINE_AA, shift=4
-    )
+    cv2.polylines(line, [fixed], isClosed=False, color=1.0, thickness=thickness, shift=4)
     soft = cv2.GaussianBlur(line, (0, 0), max(0.6, 0.008 * iod_px))
     return np.asarray(np.minimum(1.0, 1.2 * soft), np.float32)
 

@@ -103,7 +103,7 @@ def mask(pose: Pose) -> NDArray[np.float32]:
     outline = cv2.convexHull(points.astype(np.float32))
     inside = np.zeros_like(alpha)
     # Corners in sixteenths of a pixel: whole ones would flicker.
-    cv2.fillConvexPoly(inside, np.rint(outline * 16).astype(np.int32), 1.0, cv2.LINE_AA, shift=4)
+    cv2.fillConvexPoly(inside, np.rint(outline * 16).astype(np.int32), 1.0, shift=4)
     inside = np.asarray(cv2.GaussianBlur(inside, (0, 0), _OUTLINE_BLUR), dtype=np.float32)
     return alpha * inside
 
