@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from heygemd.faces.smooth import fill_gaps, runs, smooth
+from heygemd.faces.smooth import fill_gaps, runs, smooth, steady
 
 NAN = np.nan
 
@@ -69,3 +69,26 @@ def test_points_are_smoothed_like_single_numbers():
 def test_no_rows_are_no_trouble():
     empty = np.empty((0, 478, 3), dtype=np.float32)
     assert smooth(fill_gaps(empty, 8), 5, 2).shape == empty.shape
+
+
+def shifts(*values):
+    """One point that lies so far to the right in each frame, px."""
+    return np.stack([np.array(values, np.float32), np.zeros(len(values), np.float32)], 1)[:, None]
+
+
+def test_small_shifts_are_smoothed_and_large_ones_kept():
+    size_px = np.full(9, 100, np.float32)
+    small, large = shifts(*[0.0] * 4, 0.1, *[0.0] * 4), shifts(*[0.0] * 4, 10.0, *[0.0] * 4)
+
+    calmed, kept = (steady(rows, 5, 2, (0.003, 0.0075), size_px) for rows in (small, large))
+
+    np.testing.assert_allclose(calmed, smooth(small, 5, 2), atol=1e-6)
+    np.testing.assert_allclose(kept, large, atol=1e-6)
+
+
+def test_points_of_frames_without_a_face_stay_nan():
+    rows = shifts(*range(6), NAN, *range(6))
+
+    calmed = steady(rows, 5, 2, (0.003, 0.0075), np.full(13, 100, np.float32))
+
+    assert np.isnan(calmed[:, 0, 0]).tolist() == np.isnan(rows[:, 0, 0]).tolist()

@@ -87,6 +87,18 @@ def test_a_clip_without_any_face_has_a_pose_of_nan():
     assert np.isnan(pose.rotation).all()
 
 
+def test_a_head_that_is_shaken_is_where_its_points_are():
+    shift = np.zeros((9, 3))
+    shift[[2, 6], 0] = 10.0, 0.1
+    upright = np.repeat(np.eye(3)[None], 9, 0)
+    shaken = geometry.Pose(np.full(9, 100.0), upright, shift)
+
+    found = geometry.fit_pose(geometry.to_image(np.repeat(TEMPLATE[None], 9, 0), shaken), TEMPLATE)
+
+    assert found.shift[2, 0] == pytest.approx(10.0, abs=0.1)
+    assert found.shift[6, 0] < 0.08
+
+
 def test_smoothing_never_crosses_a_cut():
     values = np.repeat([0.0, 1.0], 10)[:, None]
     within = geometry.stretches(np.ones(20, np.bool_), cuts=[10])

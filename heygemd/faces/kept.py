@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-FORMAT = "5"  # changes whenever the same clip may be tracked otherwise, see ``faces.track``
+FORMAT = "6"  # changes whenever the same clip may be tracked otherwise, see ``faces.track``
 FOLDER = "tracks"  # in the work folder
 _ENDING = ".npz"
 _PART = ".part-"

@@ -67,6 +67,30 @@ def smooth(rows: Series, window: int, order: int) -> Series:
     return smoothed
 
 
+def steady(
+    points: Series, window: int, order: int, noise: tuple[float, float], size_px: Series
+) -> Series:
+    """Points without the detector's noise, smoothed as by ``smooth``; what moves stays as it is.
+
+    Lips that close from one frame to the next are smoothed into a gap that nobody sees.
+
+    Args:
+        points: (T, P, 2 or more) px, rows of NaN are gaps.
+        window: see ``smooth``.
+        order: see ``smooth``.
+        noise: of the size; what smoothing moves by less than the first is noise, what it would move
+            by more than the second is motion.
+        size_px: (T,) of what the points lie on, above 0.
+    """
+    moved = smooth(points, window, order) - points
+    low, high = noise
+    far = np.hypot(moved[..., 0], moved[..., 1]) / size_px[:, None]
+    share = ((high - far) / (high - low)).clip(0.0, 1.0)
+    share *= share * (3.0 - 2.0 * share)
+    moved *= share[..., None]
+    return np.asarray(points + moved, np.float32)
+
+
 def _fit_matrix(window: int, order: int) -> Series:
     """(window, window): row k gives the polynomial's value at k from the window's values."""
     powers = np.vander(np.arange(window) - window // 2, order + 1, increasing=True)

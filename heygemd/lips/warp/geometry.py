@@ -37,6 +37,7 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 _BLOCK_FRAMES = BLOCK_ROWS  # no more: what is worked out of them stays in the cache
 MOUTH_WIDTH = 0.74  # IOD; the resting mouth that the basis is scaled to
 UPPER_SHARE = 0.35  # of a gap that is closed by the upper lip; the jaw does the rest
+SHAKEN = (0.008, 0.02)  # IOD; a head that smoothing would move by more is shaken, and none trembles
 _SAVGOL = np.array([-3.0, 12.0, 17.0, 12.0, -3.0]) / 35.0  # Savitzky-Golay, window 5, order 2
 
 
@@ -211,7 +212,7 @@ def fit_pose(
         points: (T, 478, 3) px, NaN rows without a face.
         template: (478, 3), canonical frame.
         cuts: smoothing stops at them.
-        sigma: of the smoothing in time, frames.
+        sigma: of the smoothing in time, frames; heads in haste are left where they are.
     """
     seen = _seen(points)
     n_frames = len(points)
@@ -224,11 +225,14 @@ def fit_pose(
             over(points, lambda some: some[:, rigid].astype(np.float64))[seen],
         )
     within = stretches(seen, cuts)
-    rotation = smooth(rotation, sigma, within)
+    calm = [smooth(part, sigma, within) - part for part in (scale, rotation, shift)]
+    far = np.hypot(calm[2][:, 0], calm[2][:, 1]) / scale
+    noise = ((SHAKEN[1] - far) / (SHAKEN[1] - SHAKEN[0])).clip(0.0, 1.0)
+    rotation += noise[:, None, None] * calm[1]
     if seen.any():
         left, _, right = np.linalg.svd(rotation[seen])
         rotation[seen] = left @ right
-    return Pose(smooth(scale, sigma, within), rotation, smooth(shift, sigma, within))
+    return Pose(scale + noise * calm[0], rotation, shift + noise[:, None] * calm[2])
 
 
 def to_canonical(points: NDArray[np.float32] | NDArray[np.float64], pose: Pose) -> Floats:
