@@ -24,14 +24,6 @@ def test_a_person_is_closed_at_rest_even_if_the_clip_never_shows_it():
     assert geometry.aperture(person.rest) == pytest.approx(0.0, abs=1e-5)
 
 
-def test_lips_that_touch_are_closed_at_rest_where_landmarks_leave_a_gap_between_them():
-    own = shapes([0.012, 0.012, 0.2, 0.3])
-    person = retarget.meet(own, BASIS)
-
-    assert geometry.aperture(person.rest) == pytest.approx(0.0, abs=1e-5)
-    np.testing.assert_allclose(person.aperture, geometry.aperture(own) / person.scale, atol=1e-5)
-
-
 def test_somebody_who_opens_the_mouth_talks():
     assert retarget.meet(shapes(TALK), BASIS).talks
 

@@ -14,6 +14,7 @@ from heygemd.lips.warp.mesh import N_FACE, smoothstep
 from heygemd.lips.warp.voice import Voice
 
 REST_QUANTILE = 0.1
+REST_GAP = 0.015  # IOD; a mouth that rests wider than this never closes, and is closed for it
 TALKING = 0.09  # IOD; 95 % quantile of the aperture of somebody who talks
 # Sigma by which lips are slower than what the voice asks. With it an aperture turns 0.8 times as
 # sharply as those of 21 filmed GRID clips, and 1.2 times as those of seven other people, whose
@@ -48,8 +49,7 @@ class Person:
         rest: (478, 3) the face at rest, lips closed, canonical frame.
         scale: of the mouth against the basis's.
         coefs: (T, K) whitened, the mouth in each source frame; NaN rows without a face.
-        aperture: (T,) of each source frame, IOD of a mouth of scale 1, by landmarks: those of lips
-            that touch may lie 0.015 apart.
+        aperture: (T,) of each source frame, IOD of a mouth of scale 1, 0 when closed.
         jaw: how far the chin goes with the mouth in slow movements, against the basis's.
     """
 
@@ -79,12 +79,14 @@ def meet(shapes: Floats | Shapes, basis: Basis) -> Person:
     """
     rest = geometry.neutral(shapes, REST_QUANTILE)
     gap = float(geometry.aperture(rest))
-    if gap > 0.0:
+    if gap > REST_GAP:
         rest = _closed(rest, gap, basis)
     scale = geometry.mouth_scale(rest)
     opened, chin = geometry.over(shapes, _opened).T / np.float32(scale)
-    jaw = _jaw(np.maximum(opened, 0.0), chin)
-    return Person(rest, scale, geometry.coefs(shapes, rest, basis), opened, jaw)
+    own = opened - np.float32(np.clip(gap, 0.0, REST_GAP) / scale)
+    return Person(
+        rest, scale, geometry.coefs(shapes, rest, basis), own, _jaw(np.maximum(own, 0.0), chin)
+    )
 
 
 def _opened(shapes: Floats) -> Floats:
