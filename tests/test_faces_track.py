@@ -10,6 +10,7 @@ from heygemd.faces.detect import Sighting
 from heygemd.faces.smooth import fill_gaps, steady
 from heygemd.faces.track import (
     BLOCK_FRAMES,
+    LEAST_SIDE_PX,
     MAX_GAP,
     NOISE,
     POINTS_SMOOTHING,
@@ -203,10 +204,23 @@ def test_points_of_a_long_shot_are_smoothed_as_if_in_one_piece():
     frames = [seen() if at in gone else seen(box(x)) for at, x in enumerate(at_px)]
     raw = np.where(np.isin(np.arange(len(at_px)), list(gone)), np.nan, at_px).astype(np.float32)
     filled = fill_gaps(np.stack([raw, 0 * raw], axis=1)[:, None], MAX_GAP)
-    size_px = np.full(len(raw), 60, np.float32)
+    size_px = np.full(len(raw), LEAST_SIDE_PX, np.float32)
     whole = steady(filled, *POINTS_SMOOTHING, NOISE, size_px)[:, 0, 0]
 
     np.testing.assert_allclose(track(frames).points[:, 0, 0], whole, atol=0.01)
+
+
+def test_a_small_face_trembles_by_as_many_pixels_as_a_larger_one():
+    noise_px = 0.3 * (-1.0) ** np.arange(12)
+
+    def left(edge):
+        frames = [seen(box(100, edge=edge)) for _ in noise_px]
+        for frame, noise in zip(frames, noise_px, strict=True):
+            frame.points[:, 14, 1] += noise
+        return np.std(track(frames).points[:, 14, 1])
+
+    assert left(60) == pytest.approx(left(LEAST_SIDE_PX), rel=0.1)
+    assert left(60) < 0.25
 
 
 def test_lips_that_close_for_two_frames_close_and_noise_is_taken():
