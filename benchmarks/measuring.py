@@ -180,7 +180,7 @@ def make_voice(folder: Path, voice: Path, seconds: float) -> Path:
 
 
 def repeat(path: Path, seconds: float, out: Path) -> Path:
-    """A sound or film again and again up to a length; what the ending names is not coded anew."""
+    """A sound or film again and again up to a length, copied where its kind stays."""
     copied = ["-c", "copy"] if path.suffix == out.suffix else []
     subprocess.run(
         [FFMPEG, "-v", "error", "-y", "-stream_loop", "-1", "-i", path, "-t", str(seconds),

@@ -119,8 +119,8 @@ def plan(folder: Path, arguments: argparse.Namespace) -> list[tuple[str, str, Ca
     ]
     if arguments.wav2lip is not None:
         out = folder / "peer.mp4"
-        path = same_ffmpeg(folder / "bin", arguments.set)
-        whole, boxed = (peer(arguments, path, out, box=box) for box in (None, arguments.box))
+        programs = same_ffmpeg(folder / "bin", arguments.set)
+        whole, boxed = (peer(arguments, programs, out, box=box) for box in (None, arguments.box))
         where = arguments.wav2lip
         steps.append(("cold", PEER, lambda: job([whole], out=out, cwd=where)))
         steps.append(("warm", PEER, lambda: job([whole] * len(copies), out=out, cwd=where)))
@@ -170,13 +170,13 @@ def same_ffmpeg(folder: Path, sets: Sequence[str]) -> str:
 
 
 def peer(
-    arguments: argparse.Namespace, path: str, out: Path, *, box: list[str] | None
+    arguments: argparse.Namespace, programs: str, out: Path, *, box: list[str] | None
 ) -> list[str]:
     """The peer's command line.
 
     Args:
         arguments: of ours.
-        path: where it finds ffmpeg.
+        programs: the PATH that it finds ffmpeg by.
         out: what it writes.
         box: where the face is, if it is to be told.
     """
@@ -186,7 +186,7 @@ def peer(
     }  # fmt: skip
     words = [word for name, path in paths.items() for word in (name, str(path.absolute()))]
     told = ["--box", *box] if box else []
-    return ["env", f"PATH={path}", arguments.python, "inference.py", *words, *told]
+    return ["env", f"PATH={programs}", arguments.python, "inference.py", *words, *told]
 
 
 def added(runs: list[Run]) -> Run:

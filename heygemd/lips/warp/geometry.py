@@ -225,14 +225,14 @@ def fit_pose(
             over(points, lambda some: some[:, rigid].astype(np.float64))[seen],
         )
     within = stretches(seen, cuts)
-    calm = [smooth(part, sigma, within) - part for part in (scale, rotation, shift)]
-    far = np.hypot(calm[2][:, 0], calm[2][:, 1]) / scale
-    noise = ((SHAKEN[1] - far) / (SHAKEN[1] - SHAKEN[0])).clip(0.0, 1.0)
-    rotation += noise[:, None, None] * calm[1]
+    grow, turn, move = (smooth(part, sigma, within) - part for part in (scale, rotation, shift))
+    far = np.hypot(move[:, 0], move[:, 1]) / scale
+    calmed = ((SHAKEN[1] - far) / (SHAKEN[1] - SHAKEN[0])).clip(0.0, 1.0)
+    rotation += calmed[:, None, None] * turn
     if seen.any():
         left, _, right = np.linalg.svd(rotation[seen])
         rotation[seen] = left @ right
-    return Pose(scale + noise * calm[0], rotation, shift + noise[:, None] * calm[2])
+    return Pose(scale + calmed * grow, rotation, shift + calmed[:, None] * move)
 
 
 def to_canonical(points: NDArray[np.float32] | NDArray[np.float64], pose: Pose) -> Floats:
